@@ -1,0 +1,56 @@
+//! One XMPP client session (RFC 6120): connected, encrypted, signed in and bound, or a failure that says which layer
+//! failed and why.
+//!
+//! Scope: DNS and TCP to a given server, TLS checked against the JID's domain, SCRAM with the server's proof verified,
+//! exactly the offered resource bound, the roster, presence, pings. Non-scope: reconnecting, and what the stanzas mean:
+//! it knows nothing of OIC.
+//!
+//! Drive it: [`sign_in`], then read [`Session::events`] until [`Event::Ended`], and act through [`Handle`].
+
+mod connect;
+mod failure;
+mod live;
+mod sasl;
+mod session;
+mod sign_in;
+mod trust;
+
+use std::time::Duration;
+
+use xmpp_parsers::jid::BareJid;
+use zeroize::Zeroizing;
+
+pub use failure::{Cause, Failure, Layer};
+pub use session::{Closed, Event, Handle, IqFailure, Session};
+pub use sign_in::sign_in;
+pub use trust::{Trust, TrustError};
+
+/// Who signs in, where, and as which resource. Has no `Debug`: it holds the password.
+#[derive(Clone)]
+pub struct Account {
+    /// The account.
+    pub jid: BareJid,
+    /// Its password; never sent, only proven (SCRAM).
+    pub password: Zeroizing<String>,
+    /// The resource that is offered, and insisted on (RA-11).
+    pub resource: String,
+    /// Host name or address of the server. Its certificate is checked against the JID's domain, not against this.
+    pub server: String,
+    /// Its port.
+    pub port: u16,
+    /// Which authorities may vouch for the server.
+    pub trust: Trust,
+    /// How long one layer may take.
+    pub layer_deadline: Duration,
+}
+
+/// How far a sign-in has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// This layer is under way.
+    Began(Layer),
+    /// This layer has passed, after so long.
+    Passed(Layer, Duration),
+    /// The server spoke TLS from the first byte (XEP-0368), not STARTTLS; told before TLS has passed.
+    DirectTls,
+}

@@ -1,0 +1,331 @@
+//! The task behind a session: one loop that reads, writes, matches `iq` answers, and pings.
+//!
+//! Scope: what RFC 6120 asks of every client, and being sure that the connection lives (RA-21). Non-scope: the meaning
+//! of stanzas, which go to the reader of the events.
+
+use std::collections::HashMap;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use futures::Sink;
+use futures::Stream as _;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep_until, timeout};
+use tokio_util::sync::PollSender;
+use tokio_xmpp::Stanza;
+use tokio_xmpp::xmlstream::{FallibleStreamElement, ReadError, XmppStreamElement};
+use xmpp_parsers::disco::{DiscoInfoResult, Identity};
+use xmpp_parsers::iq::{Iq, IqHeader, IqPayload};
+use xmpp_parsers::jid::{FullJid, Jid};
+use xmpp_parsers::minidom::Element;
+use xmpp_parsers::ns;
+use xmpp_parsers::ping::Ping;
+use xmpp_parsers::roster::Roster;
+use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
+
+use crate::connect::{Stream, ended, lost, unread};
+use crate::failure::Cause;
+use crate::session::{Event, IqFailure};
+
+/// RA-21, our choice: a home router forgets an idle connection after a minute or more; a person waits ten seconds.
+const SILENCE_BEFORE_PING: Duration = Duration::from_secs(8);
+/// Our choice: under traffic too, so that the latency shown is not an old one.
+const PING_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
+/// Our choice.
+const PING_DEADLINE: Duration = Duration::from_secs(5);
+/// Our choice: `iq` questions of ours under way at once.
+const MAX_ASKED: usize = 4096;
+/// How long the server may take to close its side.
+const FAREWELL: Duration = Duration::from_secs(1);
+const PING_PREFIX: &str = "ping-";
+
+/// What the handle asks the task to do.
+pub(crate) enum Order {
+    Send(Box<Stanza>),
+    Ask { to: Option<Jid>, payload: Box<IqPayload>, answer: oneshot::Sender<Result<Option<Element>, IqFailure>> },
+    Close,
+}
+
+/// One question of ours that is not answered yet.
+struct Asked {
+    to: Option<Jid>,
+    answer: oneshot::Sender<Result<Option<Element>, IqFailure>>,
+}
+
+pub(crate) struct Live {
+    stream: Stream,
+    jid: FullJid,
+    orders: mpsc::Receiver<Order>,
+    events: PollSender<Event>,
+    asked: HashMap<String, Asked>,
+    next_id: u64,
+    heard_at: Instant,
+    pinged_at: Instant,
+    /// The ping under way.
+    ping: Option<(String, Instant)>,
+    unflushed: bool,
+}
+
+enum Step {
+    Received(Option<Result<FallibleStreamElement, ReadError>>),
+    Ordered(Option<Order>),
+    WriteFailed(std::io::Error),
+    ReaderGone,
+    Alarm,
+}
+
+impl Live {
+    pub(crate) fn new(
+        stream: Stream,
+        jid: FullJid,
+        orders: mpsc::Receiver<Order>,
+        events: mpsc::Sender<Event>,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            stream,
+            jid,
+            orders,
+            events: PollSender::new(events),
+            asked: HashMap::new(),
+            next_id: 0,
+            heard_at: now,
+            pinged_at: now,
+            ping: None,
+            unflushed: false,
+        }
+    }
+
+    pub(crate) async fn run(mut self) {
+        let cause = loop {
+            match self.step().await {
+                Step::Received(Some(Ok(FallibleStreamElement::Ok(element)))) => {
+                    self.heard_at = Instant::now();
+                    match element {
+                        XmppStreamElement::Stanza(stanza) => {
+                            if let Err(error) = self.take(stanza) {
+                                break lost(error);
+                            }
+                        }
+                        XmppStreamElement::StreamError(error) => break ended(&error.0),
+                        _ => {}
+                    }
+                }
+                Step::Received(Some(Ok(FallibleStreamElement::Err(error)))) => {
+                    // One stanza that we cannot read must not cost the stream.
+                    self.heard_at = Instant::now();
+                    tracing::debug!("a stanza could not be read: {error:?}");
+                }
+                Step::Received(Some(Err(ReadError::SoftTimeout | ReadError::ParseError(_)))) => {}
+                Step::Received(Some(Err(error))) => break unread(error),
+                Step::Received(None) => break Cause::Closed,
+                Step::WriteFailed(error) => break lost(error),
+                Step::Ordered(Some(Order::Close)) | Step::Ordered(None) | Step::ReaderGone => {
+                    self.leave().await;
+                    break Cause::Closed;
+                }
+                Step::Ordered(Some(order)) => {
+                    if let Err(error) = self.carry_out(order) {
+                        break lost(error);
+                    }
+                }
+                Step::Alarm => match self.ping_or_give_up() {
+                    Ok(()) => {}
+                    Err(cause) => break cause,
+                },
+            }
+        };
+        for (_, asked) in self.asked.drain() {
+            let _ = asked.answer.send(Err(IqFailure::Closed));
+        }
+        self.orders.close();
+        if let Some(events) = self.events.get_ref() {
+            let _ = events.send(Event::Ended(cause)).await;
+        }
+    }
+
+    /// Waits for the next thing to do. Writes what is queued while waiting; reads only while the reader has room.
+    async fn step(&mut self) -> Step {
+        let alarm = match &self.ping {
+            Some((_, since)) => *since + PING_DEADLINE,
+            None => (self.heard_at + SILENCE_BEFORE_PING).min(self.pinged_at + PING_AT_LEAST_EVERY),
+        };
+        let mut alarm = std::pin::pin!(sleep_until(alarm));
+        let Self { stream, orders, events, unflushed, .. } = self;
+        poll_fn(|cx| {
+            match Sink::<&XmppStreamElement>::poll_ready(Pin::new(&mut *stream), cx) {
+                Poll::Ready(Ok(())) => {
+                    if let Poll::Ready(order) = orders.poll_recv(cx) {
+                        return Poll::Ready(Step::Ordered(order));
+                    }
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(Step::WriteFailed(error)),
+                Poll::Pending => {}
+            }
+            if *unflushed {
+                match Sink::<&XmppStreamElement>::poll_flush(Pin::new(&mut *stream), cx) {
+                    Poll::Ready(Ok(())) => *unflushed = false,
+                    Poll::Ready(Err(error)) => return Poll::Ready(Step::WriteFailed(error)),
+                    Poll::Pending => {}
+                }
+            }
+            match events.poll_reserve(cx) {
+                Poll::Ready(Ok(())) => {
+                    if let Poll::Ready(received) = Pin::new(&mut *stream).poll_next(cx) {
+                        return Poll::Ready(Step::Received(received));
+                    }
+                }
+                Poll::Ready(Err(_)) => return Poll::Ready(Step::ReaderGone),
+                Poll::Pending => {}
+            }
+            alarm.as_mut().poll(cx).map(|()| Step::Alarm)
+        })
+        .await
+    }
+
+    /// Writes into the stream's buffer; `step` has seen it ready, and flushes.
+    fn write(&mut self, stanza: Stanza) -> std::io::Result<()> {
+        self.unflushed = true;
+        Pin::new(&mut self.stream).start_send(&XmppStreamElement::Stanza(stanza))
+    }
+
+    fn carry_out(&mut self, order: Order) -> std::io::Result<()> {
+        match order {
+            Order::Send(stanza) => self.write(*stanza),
+            Order::Ask { to, payload, answer } => {
+                if self.asked.len() >= MAX_ASKED {
+                    self.asked.retain(|_, asked| !asked.answer.is_closed());
+                }
+                if self.asked.len() >= MAX_ASKED {
+                    let _ = answer.send(Err(IqFailure::NoAnswer));
+                    return Ok(());
+                }
+                let id = self.fresh_id("q-");
+                let iq = payload.assemble(IqHeader { from: None, to: to.clone(), id: id.clone() });
+                self.asked.insert(id, Asked { to, answer });
+                self.write(iq.into())
+            }
+            Order::Close => Ok(()),
+        }
+    }
+
+    fn fresh_id(&mut self, prefix: &str) -> String {
+        self.next_id += 1;
+        format!("{prefix}{:x}", self.next_id)
+    }
+
+    fn ping_or_give_up(&mut self) -> Result<(), Cause> {
+        let now = Instant::now();
+        if let Some((_, since)) = self.ping.take() {
+            // Anything heard since then is a sign of life as good as the pong.
+            if self.heard_at <= since {
+                return Err(Cause::Silent);
+            }
+            return Ok(());
+        }
+        let id = self.fresh_id(PING_PREFIX);
+        self.ping = Some((id.clone(), now));
+        self.pinged_at = now;
+        let ping = IqPayload::Get(Ping.into()).assemble(IqHeader { from: None, to: None, id });
+        self.write(ping.into()).map_err(lost)
+    }
+
+    fn take(&mut self, stanza: Stanza) -> std::io::Result<()> {
+        match stanza {
+            Stanza::Presence(presence) => self.tell(Event::Presence(presence)),
+            Stanza::Message(message) => self.tell(Event::Message(Box::new(message))),
+            Stanza::Iq(iq) => return self.take_iq(iq),
+        }
+        Ok(())
+    }
+
+    fn tell(&mut self, event: Event) {
+        // `step` reserved a place before it read.
+        let _ = self.events.send_item(event);
+    }
+
+    fn take_iq(&mut self, iq: Iq) -> std::io::Result<()> {
+        let from_our_server = self.is_from_our_server(iq.from());
+        match iq {
+            Iq::Result { id, .. } | Iq::Error { id, .. } if self.ping.as_ref().is_some_and(|(ping, _)| *ping == id) => {
+                if from_our_server && let Some((_, since)) = self.ping.take() {
+                    self.tell(Event::Latency(since.elapsed()));
+                }
+            }
+            Iq::Result { id, from, payload, .. } => self.answered(&id, from.as_ref(), Ok(payload)),
+            Iq::Error { id, from, error, .. } => {
+                let text = error.texts.into_values().next().unwrap_or_default();
+                let refused = IqFailure::Refused { condition: error.defined_condition, text };
+                self.answered(&id, from.as_ref(), Err(refused));
+            }
+            iq @ (Iq::Get { .. } | Iq::Set { .. }) => return self.asked_of_us(iq, from_our_server),
+        }
+        Ok(())
+    }
+
+    fn answered(&mut self, id: &str, from: Option<&Jid>, answer: Result<Option<Element>, IqFailure>) {
+        let is_theirs = self.asked.get(id).is_some_and(|asked| match &asked.to {
+            Some(to) => from == Some(to),
+            None => self.is_from_our_server(from),
+        });
+        if is_theirs && let Some(asked) = self.asked.remove(id) {
+            let _ = asked.answer.send(answer);
+        }
+    }
+
+    /// RFC 6120 §8.1.2.1, RFC 6121 §2.1.6: no `from`, our own bare JID, or our domain.
+    fn is_from_our_server(&self, from: Option<&Jid>) -> bool {
+        let Some(from) = from else { return true };
+        let bare = from.resource().is_none() && from.to_bare() == self.jid.to_bare();
+        let domain = from.resource().is_none() && from.node().is_none() && from.domain() == self.jid.domain();
+        bare || domain || from.as_str() == self.jid.as_str()
+    }
+
+    fn asked_of_us(&mut self, iq: Iq, from_our_server: bool) -> std::io::Result<()> {
+        let (header, payload) = iq.split();
+        let (IqPayload::Get(element) | IqPayload::Set(element)) = &payload else { return Ok(()) };
+        let is_set = matches!(payload, IqPayload::Set(_));
+        let answer = if element.ns() == ns::IBB {
+            self.tell(Event::Ibb(Box::new(Iq::assemble(header, payload))));
+            return Ok(());
+        } else if element.is("ping", ns::PING) {
+            IqPayload::Result(None)
+        } else if element.is("query", ns::DISCO_INFO) {
+            IqPayload::Result(Some(about_us(element)))
+        } else if is_set && element.is("query", ns::ROSTER) && from_our_server {
+            for item in Roster::try_from(element.clone()).map(|roster| roster.items).unwrap_or_default().into_iter().take(1) {
+                self.tell(Event::Roster(item));
+            }
+            IqPayload::Result(None)
+        } else {
+            let text = "this client takes In-Band Bytestreams only";
+            let condition = DefinedCondition::ServiceUnavailable;
+            IqPayload::Error(StanzaError::new(ErrorType::Cancel, condition, "en", text))
+        };
+        let answer = answer.assemble(IqHeader { from: None, to: header.from, id: header.id });
+        self.write(answer.into())
+    }
+
+    async fn leave(&mut self) {
+        let farewell = async {
+            let presence = xmpp_parsers::presence::Presence::new(xmpp_parsers::presence::Type::Unavailable);
+            self.write(presence.into())?;
+            self.stream.shutdown().await
+        };
+        // After our footer, whatever way the server ends is a clean end.
+        let _ = timeout(FAREWELL, farewell).await;
+    }
+}
+
+/// XEP-0030: what we can do.
+fn about_us(query: &Element) -> Element {
+    DiscoInfoResult {
+        node: query.attr("node").map(str::to_owned),
+        identities: vec![Identity::new("client", "pc", "en", "Homeward")],
+        features: [ns::DISCO_INFO, ns::IBB, ns::PING].map(str::to_owned).into(),
+        extensions: Vec::new(),
+    }
+    .into()
+}

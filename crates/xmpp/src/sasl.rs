@@ -1,0 +1,129 @@
+//! Sign-in by SCRAM (RFC 5802, RFC 7677): the password stays here, and the server proves that it knows it.
+//!
+//! Scope: SCRAM-SHA-256, then SCRAM-SHA-1, with channel binding where the server lists tls-exporter (XEP-0440).
+//! Non-scope: PLAIN, ever (RA-10).
+
+use futures::SinkExt as _;
+use futures::StreamExt as _;
+use sasl::client::mechanisms::Scram;
+use sasl::client::{Mechanism, MechanismError};
+use sasl::common::scram::{ScramProvider, Sha1, Sha256};
+use sasl::common::{ChannelBinding, Credentials};
+use tokio_xmpp::xmlstream::{FallibleStreamElement, XmppStreamElement};
+use xmpp_parsers::sasl::{Auth, DefinedCondition, Mechanism as Name, Nonza, Response};
+use xmpp_parsers::sasl_cb::Type;
+use xmpp_parsers::stream_features::StreamFeatures;
+
+use crate::Account;
+use crate::connect::{Stream, ended, lost, unread};
+use crate::failure::Cause;
+
+/// Our choice: each iteration is two SHA blocks of ours; beyond this a server only wants to keep us busy.
+const MAX_ITERATIONS: u32 = 2_000_000;
+
+/// Signs in.
+///
+/// # Errors
+/// [`Cause`]; the password has not left this computer in any case.
+pub(crate) async fn sign_in(stream: &mut Stream, features: &StreamFeatures, account: &Account) -> Result<(), Cause> {
+    let offered = &features.sasl_mechanisms;
+    let exporter = features.sasl_cb.as_ref().is_some_and(|listed| listed.types.contains(&Type::TlsExporter));
+    let has = |name: &str| offered.contains(name);
+    if has("SCRAM-SHA-256-PLUS") && exporter {
+        scram::<Sha256>(stream, Name::ScramSha256Plus, ChannelBinding::TlsExporter(exported(stream)?), account).await
+    } else if has("SCRAM-SHA-256") {
+        scram::<Sha256>(stream, Name::ScramSha256, unbound(has("SCRAM-SHA-256-PLUS")), account).await
+    } else if has("SCRAM-SHA-1-PLUS") && exporter {
+        scram::<Sha1>(stream, Name::ScramSha1Plus, ChannelBinding::TlsExporter(exported(stream)?), account).await
+    } else if has("SCRAM-SHA-1") {
+        scram::<Sha1>(stream, Name::ScramSha1, unbound(has("SCRAM-SHA-1-PLUS")), account).await
+    } else {
+        Err(Cause::NoSafeMechanism { offered: offered.iter().take(16).cloned().collect() })
+    }
+}
+
+/// gs2 flag `n` where the server offers a binding that we cannot name, `y` where it offers none (RFC 5802 §6).
+fn unbound(plus_offered: bool) -> ChannelBinding {
+    if plus_offered { ChannelBinding::None } else { ChannelBinding::Unsupported }
+}
+
+/// RFC 9266 §2: 32 bytes under this label, with an empty context. Before TLS 1.3 only with extended master secret,
+/// which rustls requires anyway where the peer has it.
+fn exported(stream: &Stream) -> Result<Vec<u8>, Cause> {
+    let (_, tls) = stream.get_stream().get_ref().get_ref();
+    tls.export_keying_material(vec![0; 32], b"EXPORTER-Channel-Binding", Some(&[]))
+        .map_err(|error| Cause::Tls(error.to_string()))
+}
+
+async fn scram<S: ScramProvider>(
+    stream: &mut Stream,
+    name: Name,
+    binding: ChannelBinding,
+    account: &Account,
+) -> Result<(), Cause>
+where
+    Scram<S>: Send + 'static,
+{
+    // RFC 5802 §5.1: saslname; the localpart may hold both characters.
+    let user = account.jid.node().map_or("", |node| node.as_str()).replace('=', "=3D").replace(',', "=2C");
+    let password = stringprep::saslprep(&account.password).map_err(|_| Cause::NotAuthorized)?;
+    let credentials =
+        Credentials::default().with_username(user).with_password(password).with_channel_binding(binding);
+    let mut mechanism = Scram::<S>::from_credentials(credentials).map_err(unproven)?;
+
+    send(stream, Nonza::Auth(Auth { mechanism: name, data: mechanism.initial() })).await?;
+    let challenge = match receive(stream).await? {
+        Nonza::Challenge(challenge) => challenge.data,
+        Nonza::Success(_) => return Err(Cause::ServerNotProven("it skipped its proof".to_owned())),
+        other => return Err(refused(&other)),
+    };
+    if iterations(&challenge).is_none_or(|count| count > MAX_ITERATIONS) {
+        return Err(Cause::ServerNotProven("its challenge is out of bounds".to_owned()));
+    }
+    // Thousands of hash rounds: not on the thread that serves the window.
+    let (mechanism, answer) = tokio::task::spawn_blocking(move || {
+        let answer = mechanism.response(&challenge);
+        (mechanism, answer)
+    })
+    .await
+    .map_err(|error| Cause::Lost(error.to_string()))?;
+    let mut mechanism = mechanism;
+    send(stream, Nonza::Response(Response { data: answer.map_err(unproven)? })).await?;
+    match receive(stream).await? {
+        Nonza::Success(success) => mechanism.success(&success.data).map_err(unproven),
+        other => Err(refused(&other)),
+    }
+}
+
+fn iterations(challenge: &[u8]) -> Option<u32> {
+    let text = std::str::from_utf8(challenge).ok()?;
+    text.split(',').find_map(|part| part.strip_prefix("i="))?.parse().ok()
+}
+
+async fn send(stream: &mut Stream, nonza: Nonza) -> Result<(), Cause> {
+    stream.send(&XmppStreamElement::Sasl(nonza)).await.map_err(lost)
+}
+
+async fn receive(stream: &mut Stream) -> Result<Nonza, Cause> {
+    match stream.next().await {
+        Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::Sasl(nonza)))) => Ok(nonza),
+        Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::StreamError(error)))) => Err(ended(&error.0)),
+        Some(Ok(_)) => Err(Cause::NotXmpp),
+        Some(Err(error)) => Err(unread(error)),
+        None => Err(Cause::Closed),
+    }
+}
+
+fn refused(nonza: &Nonza) -> Cause {
+    match nonza {
+        Nonza::Failure(failure) => match &failure.defined_condition {
+            DefinedCondition::NotAuthorized | DefinedCondition::InvalidAuthzid => Cause::NotAuthorized,
+            other => Cause::AccountRefused(format!("{other:?}")),
+        },
+        _ => Cause::ServerNotProven("it left the protocol".to_owned()),
+    }
+}
+
+fn unproven(error: MechanismError) -> Cause {
+    Cause::ServerNotProven(error.to_string())
+}

@@ -1,0 +1,197 @@
+//! A session that is signed in and bound: what can be asked of it, and what it reports.
+//!
+//! Scope: the [`Handle`] and the [`Event`]s. The task behind them is in `live`. Non-scope: reconnecting.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+use tokio_xmpp::Stanza;
+use xmpp_parsers::iq::{Iq, IqPayload};
+use xmpp_parsers::jid::{FullJid, Jid};
+use xmpp_parsers::message::Message;
+use xmpp_parsers::minidom::Element;
+use xmpp_parsers::ping::Ping;
+use xmpp_parsers::presence::{Presence, Type as PresenceType};
+use xmpp_parsers::roster::{Item, Roster};
+use xmpp_parsers::stanza_error::DefinedCondition;
+
+use crate::connect::Stream;
+use crate::failure::Cause;
+use crate::live::{Live, Order};
+
+/// Our choice: what one reader may be behind before the server is made to wait.
+const EVENTS: usize = 1024;
+/// Our choice: stanzas on their way out; senders wait when it is full.
+const ORDERS: usize = 256;
+/// How long the server may take to say good-bye.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A session under way.
+#[derive(Debug)]
+pub struct Session {
+    /// To act with.
+    pub handle: Handle,
+    /// What happens; ends after [`Event::Ended`].
+    pub events: mpsc::Receiver<Event>,
+}
+
+/// What the server passed on.
+#[derive(Debug)]
+pub enum Event {
+    /// Somebody's presence, whoever it is.
+    Presence(Presence),
+    /// A message, whoever sent it.
+    Message(Box<Message>),
+    /// An `iq` get or set with an In-Band Bytestream payload: the reader must answer it.
+    Ibb(Box<Iq>),
+    /// A contact changed (a roster push from our own server, RFC 6121 §2.1.6).
+    Roster(Item),
+    /// The server answered a ping after so long; nothing can be concluded about devices.
+    Latency(Duration),
+    /// The session is over; the last event.
+    Ended(Cause),
+}
+
+/// The session has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the session has ended")]
+pub struct Closed;
+
+/// Why an `iq` brought no result.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum IqFailure {
+    /// The other side refused.
+    #[error("refused: {condition:?} {text}")]
+    Refused {
+        /// RFC 6120 §8.3.3.
+        condition: DefinedCondition,
+        /// Its own words, may be empty.
+        text: String,
+    },
+    /// No answer until the deadline.
+    #[error("no answer")]
+    NoAnswer,
+    /// The session ended first.
+    #[error("the session has ended")]
+    Closed,
+}
+
+/// Acts on a session. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Handle {
+    orders: mpsc::Sender<Order>,
+    jid: FullJid,
+    stanza_limit: Option<u32>,
+    task: Arc<JoinHandle<()>>,
+}
+
+impl Session {
+    pub(crate) fn start(stream: Stream, jid: FullJid, stanza_limit: Option<u32>) -> Self {
+        let (orders, orders_in) = mpsc::channel(ORDERS);
+        let (events_out, events) = mpsc::channel(EVENTS);
+        let live = Live::new(stream, jid.clone(), orders_in, events_out);
+        let task = Arc::new(tokio::spawn(live.run()));
+        Session { handle: Handle { orders, jid, stanza_limit, task }, events }
+    }
+}
+
+impl Handle {
+    /// Our full JID.
+    pub fn jid(&self) -> &FullJid {
+        &self.jid
+    }
+
+    /// The largest stanza that the server takes, in bytes, where it says so (XEP-0478).
+    pub fn stanza_limit(&self) -> Option<u32> {
+        self.stanza_limit
+    }
+
+    /// Queues a stanza; waits while the queue is full.
+    ///
+    /// # Errors
+    /// The session has ended. A stanza that was queued may still not arrive: XMPP has no receipt.
+    pub async fn send(&self, stanza: Stanza) -> Result<(), Closed> {
+        self.orders.send(Order::Send(Box::new(stanza))).await.map_err(|_| Closed)
+    }
+
+    /// Asks by `iq` get; `to: None` is our own server.
+    ///
+    /// # Errors
+    /// [`IqFailure`], as its variants say.
+    pub async fn get(
+        &self,
+        to: Option<Jid>,
+        payload: Element,
+        deadline: Duration,
+    ) -> Result<Option<Element>, IqFailure> {
+        self.ask(to, IqPayload::Get(payload), deadline).await
+    }
+
+    /// Asks by `iq` set; `to: None` is our own server.
+    ///
+    /// # Errors
+    /// [`IqFailure`], as its variants say.
+    pub async fn set(
+        &self,
+        to: Option<Jid>,
+        payload: Element,
+        deadline: Duration,
+    ) -> Result<Option<Element>, IqFailure> {
+        self.ask(to, IqPayload::Set(payload), deadline).await
+    }
+
+    async fn ask(&self, to: Option<Jid>, payload: IqPayload, deadline: Duration) -> Result<Option<Element>, IqFailure> {
+        let (answer, answered) = oneshot::channel();
+        let asking = async {
+            let order = Order::Ask { to, payload: Box::new(payload), answer };
+            self.orders.send(order).await.map_err(|_| IqFailure::Closed)?;
+            answered.await.unwrap_or(Err(IqFailure::Closed))
+        };
+        tokio::time::timeout(deadline, asking).await.unwrap_or(Err(IqFailure::NoAnswer))
+    }
+
+    /// Fetches the roster (RA-12, RFC 6121 §2.2).
+    ///
+    /// # Errors
+    /// [`IqFailure`]; an answer that cannot be read counts as a refusal.
+    pub async fn roster(&self, deadline: Duration) -> Result<Vec<Item>, IqFailure> {
+        let unreadable = || IqFailure::Refused {
+            condition: DefinedCondition::UndefinedCondition,
+            text: "the answer is no roster".to_owned(),
+        };
+        let query = Roster { ver: None, items: Vec::new() };
+        let answer = self.get(None, query.into(), deadline).await?.ok_or_else(unreadable)?;
+        Ok(Roster::try_from(answer).map_err(|_| unreadable())?.items)
+    }
+
+    /// Announces that we are available, at this priority (RA-12, RA-13).
+    ///
+    /// # Errors
+    /// The session has ended.
+    pub async fn announce(&self, priority: i8) -> Result<(), Closed> {
+        let presence = Presence::new(PresenceType::None).with_priority(priority);
+        self.send(presence.into()).await
+    }
+
+    /// Asks the server for a sign of life (XEP-0199); returns the round trip.
+    ///
+    /// # Errors
+    /// [`IqFailure`]; a server that refuses pings is alive all the same, and counts as an answer.
+    pub async fn ping(&self, deadline: Duration) -> Result<Duration, IqFailure> {
+        let asked = Instant::now();
+        match self.get(None, Ping.into(), deadline).await {
+            Ok(_) | Err(IqFailure::Refused { .. }) => Ok(asked.elapsed()),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Says good-bye and ends the session; returns once it has ended, at most two seconds later.
+    pub async fn close(&self) {
+        if self.orders.send(Order::Close).await.is_ok() {
+            let _ = tokio::time::timeout(FAREWELL, self.orders.closed()).await;
+        }
+        self.task.abort();
+    }
+}

@@ -1,0 +1,90 @@
+//! The whole way to a session, layer by layer.
+
+use futures::SinkExt as _;
+use futures::StreamExt as _;
+use tokio_xmpp::Stanza;
+use tokio_xmpp::xmlstream::{FallibleStreamElement, XmppStreamElement};
+use xmpp_parsers::bind::{BindQuery, BindResponse};
+use xmpp_parsers::iq::Iq;
+use xmpp_parsers::jid::FullJid;
+use xmpp_parsers::stanza_error::{DefinedCondition, StanzaError};
+use xmpp_parsers::stream_features::StreamFeatures;
+
+use crate::connect::{Clock, Stream, connect, ended, lost, restart, unread, within};
+use crate::failure::{Cause, Failure, Layer};
+use crate::session::Session;
+use crate::{Account, Progress, sasl};
+
+const BIND_ID: &str = "bind";
+
+/// Connects, encrypts, signs in and binds. Presence is not announced yet, and the roster not asked.
+///
+/// # Errors
+/// The layer that failed, and why. The password never leaves this computer; where the certificate was refused, not
+/// even the user name does.
+pub async fn sign_in(
+    account: &Account,
+    progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Session, Failure> {
+    let (features, mut stream) = connect(account, progress).await?;
+
+    let clock = Clock::begin(Layer::Sasl, progress);
+    let signing = sasl::sign_in(&mut stream, &features, account);
+    within(account.layer_deadline, signing).await.map_err(|cause| cause.at(Layer::Sasl))?;
+    clock.passed(progress);
+
+    let clock = Clock::begin(Layer::Bind, progress);
+    let binding = bind(stream, account);
+    let (features, stream, jid) =
+        within(account.layer_deadline, binding).await.map_err(|cause| cause.at(Layer::Bind))?;
+    clock.passed(progress);
+
+    let limit = features.limits.and_then(|limits| limits.max_bytes).map(|bytes| bytes.get());
+    Ok(Session::start(stream, jid, limit))
+}
+
+async fn bind(stream: Stream, account: &Account) -> Result<(StreamFeatures, Stream, FullJid), Cause> {
+    let offered = account
+        .jid
+        .with_resource_str(&account.resource)
+        .map_err(|error| Cause::BindRefused(format!("not a resource: {error}")))?;
+    let (features, mut stream) = restart(stream, account).await?;
+    let query = Iq::from_set(BIND_ID, BindQuery::new(Some(account.resource.clone())));
+    stream.send(&XmppStreamElement::Stanza(Stanza::from(query))).await.map_err(lost)?;
+    let bound = loop {
+        match stream.next().await {
+            Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::Stanza(Stanza::Iq(iq))))) if iq.id() == BIND_ID => {
+                break bound(iq)?;
+            }
+            Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::StreamError(error)))) => return Err(ended(&error.0)),
+            // Nothing else is due before the binding; a server that chatters runs into the layer's deadline.
+            Some(Ok(_)) => {}
+            Some(Err(error)) => return Err(unread(error)),
+            None => return Err(Cause::Closed),
+        }
+    };
+    if bound != offered {
+        // RA-11: leave at once, and politely.
+        let _ = stream.shutdown().await;
+        return Err(Cause::ResourceChanged { offered: offered.to_string(), bound: bound.to_string() });
+    }
+    Ok((features, stream, bound))
+}
+
+fn bound(iq: Iq) -> Result<FullJid, Cause> {
+    match iq {
+        Iq::Result { payload: Some(payload), .. } => BindResponse::try_from(payload)
+            .map(FullJid::from)
+            .map_err(|error| Cause::BindRefused(format!("unreadable answer: {error}"))),
+        Iq::Error { error, .. } => Err(refused(&error)),
+        _ => Err(Cause::BindRefused("no answer to the binding".to_owned())),
+    }
+}
+
+fn refused(error: &StanzaError) -> Cause {
+    match error.defined_condition {
+        DefinedCondition::Conflict => Cause::ResourceConflict,
+        DefinedCondition::ResourceConstraint => Cause::TooManySessions,
+        ref other => Cause::BindRefused(format!("{other:?}")),
+    }
+}
