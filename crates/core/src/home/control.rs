@@ -1,0 +1,210 @@
+//! Requests to devices: which way, what became of them, and wishes that become facts.
+//!
+//! Scope: one request or one wish. A Create, Update or Delete is sent once; where its outcome is unknown, the resource
+//! is read and the truth shown. Non-scope: what is on screen (`watching`).
+
+use std::time::{Duration, Instant};
+
+use homeward_protocol::crudn::{Href, Method, Request, Response};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use super::devices::{Route, fulfils};
+use super::{Inner, state};
+use crate::error::{Code, Error};
+use crate::lan::LanError;
+use crate::remote::RemoteError;
+use crate::view::{Answer, Device, Path, Via};
+
+/// How many notifications a reader in the terminal may be behind.
+const MAX_BEHIND: usize = 64;
+
+/// An observation under way; ends when dropped.
+pub struct Observation {
+    /// The path that it takes.
+    pub via: Path,
+    notifications: mpsc::Receiver<Result<Response, Error>>,
+}
+
+impl Observation {
+    /// The next notification (the first is the value now); `None` once it has ended.
+    pub async fn next(&mut self) -> Option<Result<Response, Error>> {
+        self.notifications.recv().await
+    }
+}
+
+impl Inner {
+    /// The device of that id; a `di` in any case will do.
+    pub(super) fn device_now(&self, id: &str) -> Result<Device, Error> {
+        state::find(&self.state(), id)
+            .cloned()
+            .ok_or_else(|| Error::new(Code::DeviceUnknown, format!("no device {id} is known")))
+    }
+
+    fn route(&self, id: &str, via: Via, method: Method, href: &Href) -> Result<Route, Error> {
+        let state = self.state();
+        let known = state.device(id).ok_or_else(|| Error::new(Code::DeviceUnknown, format!("no device {id} is known")))?;
+        known.route(via, method, href)
+    }
+
+    /// One request; what it tells of the device's values is kept.
+    pub(super) async fn send(&self, id: &str, request: &Request, via: Via) -> Result<Answer, Error> {
+        let route = self.route(id, via, request.method, &request.href)?;
+        let began = Instant::now();
+        let response = self.carry(&route, request).await?;
+        let elapsed_ms = millis(began.elapsed());
+        let path = route.path();
+        self.state().change_known(id, |known| {
+            if known.view.path == Some(path) {
+                known.view.latency_ms = Some(elapsed_ms);
+            }
+            let told = response.body.clone().filter(|body| response.status.is_success() && body.is_object());
+            if let Some(value) = told {
+                known.report(&request.href, value, request.method == Method::Get, path);
+            }
+        });
+        Ok(Answer {
+            status: response.status.0,
+            reason: response.status.reason().to_owned(),
+            body: response.body,
+            diagnostic: response.diagnostic,
+            via: path,
+            elapsed_ms,
+        })
+    }
+
+    /// The request itself, without any book-keeping: onboarding uses it too.
+    pub(super) async fn carry(&self, route: &Route, request: &Request) -> Result<Response, Error> {
+        let deadline = self.config.request_deadline;
+        match route {
+            Route::Xmpp(jid) => {
+                self.remote.request(jid, request, deadline).await.map_err(|error| remote_error(&error, request.method))
+            }
+            Route::Lan(address) => {
+                let lan = self.lan()?;
+                lan.request(*address, request, deadline).await.map_err(|error| lan_error(&error, request.method))
+            }
+        }
+    }
+
+    /// A wish: shown at once as one, sent once, and a fact only when the device says so.
+    pub(super) async fn set(&self, id: &str, href: Href, wanted: Value) -> Result<(), Error> {
+        let serial = self
+            .state()
+            .change_known(id, |known| known.wish(&href, wanted.clone()))
+            .ok_or_else(|| Error::new(Code::DeviceUnknown, format!("no device {id} is known")))?;
+        let outcome = match self.send(id, &Request::post(href.clone(), wanted.clone()), Via::Auto).await {
+            Ok(answer) if !(200..300).contains(&answer.status) => Err(refused(&answer)),
+            // An answer without the value says that the request was taken, not that it is so.
+            Ok(answer) if !answer.body.as_ref().is_some_and(|body| fulfils(body, &wanted)) => {
+                self.send(id, &Request::get(href.clone()), Via::Auto).await.and_then(|read| match read.status {
+                    200..300 => Ok(()),
+                    _ => Err(refused(&read)),
+                })
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                if error.code == Code::OutcomeUnknown {
+                    // Never sent again by itself; the truth is read, whatever it is.
+                    let _ = self.send(id, &Request::get(href.clone()), Via::Auto).await;
+                }
+                Err(error)
+            }
+        };
+        self.state().change_known(id, |known| match &outcome {
+            Ok(()) => known.wish_over(&href, serial),
+            Err(error) => known.wish_failed(&href, serial, error.clone()),
+        });
+        outcome
+    }
+
+    /// An observation of a reader's own.
+    pub(super) async fn observe(&self, id: &str, href: Href, via: Via) -> Result<Observation, Error> {
+        let route = self.route(id, via, Method::Get, &href)?;
+        let deadline = self.config.request_deadline;
+        let (out, notifications) = mpsc::channel(MAX_BEHIND);
+        let path = route.path();
+        match route {
+            Route::Xmpp(jid) => {
+                let mut source = self
+                    .remote
+                    .observe(&jid, href, deadline)
+                    .await
+                    .map_err(|error| remote_error(&error, Method::Get))?;
+                tokio::spawn(async move {
+                    loop {
+                        let next = tokio::select! { next = source.next() => next, () = out.closed() => None };
+                        let Some(response) = next else { return };
+                        if out.send(Ok(response)).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            Route::Lan(address) => {
+                let mut source = self.lan()?.observe(address, href);
+                tokio::spawn(async move {
+                    loop {
+                        let next = tokio::select! { next = source.next() => next, () = out.closed() => None };
+                        let Some(next) = next else { return };
+                        let next = next.map_err(|error| lan_error(&error, Method::Get));
+                        if out.send(next).await.is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+        }
+        Ok(Observation { via: path, notifications })
+    }
+}
+
+pub(super) fn millis(time: Duration) -> u32 {
+    u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// A failure that the device answered with.
+fn refused(answer: &Answer) -> Error {
+    let error = Error::new(Code::DeviceRefused, format!("the device answered {} {}", answer.status, answer.reason));
+    match &answer.diagnostic {
+        Some(words) => error.with_details(words.clone()),
+        None => error,
+    }
+}
+
+/// Nothing came back: whether that leaves anything open depends on what was asked, and whether it went out.
+fn unanswered(sent: bool, method: Method) -> Error {
+    if sent && method.changes_things() {
+        Error::new(Code::OutcomeUnknown, "it was sent and not answered: it may or may not have been done")
+    } else {
+        Error::new(Code::NoAnswer, "the device did not answer in time")
+    }
+}
+
+fn remote_error(error: &RemoteError, method: Method) -> Error {
+    match error {
+        RemoteError::NotThere => Error::new(Code::NotReachable, error.to_string()),
+        RemoteError::SessionRefused(words) => {
+            Error::new(Code::SessionRefused, "the device refuses a session").with_details(words.clone())
+        }
+        RemoteError::TooLarge(_) => Error::new(Code::TooLarge, error.to_string()),
+        RemoteError::NoAnswer { sent } => unanswered(*sent, method),
+        RemoteError::Cut if method.changes_things() => unanswered(true, method).with_details(error.to_string()),
+        RemoteError::Cut => Error::new(Code::NoAnswer, error.to_string()),
+        RemoteError::BadAnswer(why) => {
+            Error::new(Code::BadAnswer, "the device's answer could not be read").with_details(why.to_string())
+        }
+    }
+}
+
+fn lan_error(error: &LanError, method: Method) -> Error {
+    match error {
+        LanError::NotSent(_) => Error::new(Code::NotReachable, error.to_string()),
+        LanError::NoAnswer => unanswered(true, method),
+        LanError::Reset => Error::new(Code::DeviceRefused, error.to_string()),
+        LanError::BadAnswer(_) | LanError::TooLarge => {
+            Error::new(Code::BadAnswer, "the device's answer could not be read").with_details(error.to_string())
+        }
+        LanError::BadRequest(_) => Error::new(Code::RequestInvalid, error.to_string()),
+    }
+}

@@ -1,0 +1,355 @@
+//! One device, put together from what answers on this network and what is online at the server.
+//!
+//! Scope: pure merging, and which path may be taken. A device is (account, `di`); addresses and JIDs are what it has
+//! today. Non-scope: I/O.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+
+use homeward_protocol::crudn::{Href, Method};
+use homeward_protocol::oic::controls::{Shape, controls};
+use homeward_protocol::oic::discovery::Link;
+use homeward_protocol::oic::remote_access::{USER_RT, XMPP_RT};
+use homeward_protocol::remote::jid::{OicResource, Role};
+use serde_json::Value;
+use xmpp_parsers::jid::FullJid;
+
+use super::state::now_ms;
+use crate::error::{Code, Error};
+use crate::lan::LanDevice;
+use crate::store::{KnownDevice, KnownResource};
+use crate::view::{Device, OnLan, OnRemote, Path, Presence, Reported, Resource, Via, Wish};
+
+/// Our choice: resources whose values are kept of one device.
+const MAX_VALUES: usize = 256;
+
+/// What is known of one device.
+pub(super) struct Known {
+    /// What readers see. [`Known::settle`] derives most of it.
+    pub(super) view: Device,
+    /// As last answered on this network.
+    pub(super) lan: Option<OnThisNetwork>,
+    /// As last seen at the server.
+    pub(super) remote: Option<AtServer>,
+    /// Whether we gave it its account over this network: then writes may take that way (`Identity`).
+    pub(super) onboarded_here: bool,
+    /// What it told of itself, over the path that was asked.
+    pub(super) told: Told,
+    /// Numbers the wishes, so that an answer to an older one does not end a newer.
+    wish_serial: u64,
+    wish_serials: BTreeMap<Href, u64>,
+}
+
+/// The local side.
+pub(super) struct OnThisNetwork {
+    pub(super) device: LanDevice,
+    pub(super) answering: bool,
+}
+
+/// The remote side.
+pub(super) struct AtServer {
+    pub(super) jid: FullJid,
+    pub(super) resource: OicResource,
+    pub(super) contact: bool,
+    /// Available, as far as our own link lets us know.
+    pub(super) available: bool,
+}
+
+/// What a device tells over XMPP: its own description and links.
+#[derive(Default)]
+pub(super) struct Told {
+    pub(super) name: Option<String>,
+    pub(super) manufacturer: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) links: Option<Vec<Link>>,
+}
+
+/// The way that one request takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route {
+    Lan(SocketAddr),
+    Xmpp(FullJid),
+}
+
+impl Route {
+    pub(super) fn path(&self) -> Path {
+        match self {
+            Route::Lan(_) => Path::Lan,
+            Route::Xmpp(_) => Path::Xmpp,
+        }
+    }
+}
+
+/// The key of a device: its `di` in lower case; a contact's device never merges with one of ours.
+pub(super) fn key(resource: &OicResource, jid: &FullJid, contact: bool) -> String {
+    if contact { format!("{}/{}", jid.to_bare(), resource.key()) } else { resource.key() }
+}
+
+impl Known {
+    pub(super) fn new(id: &str) -> Self {
+        let di = id.rsplit_once('/').map_or(id, |(_, di)| di).to_owned();
+        Self {
+            view: Device {
+                id: id.to_owned(),
+                di,
+                name: String::new(),
+                device_type: None,
+                manufacturer: None,
+                model: None,
+                lan: None,
+                remote: None,
+                presence: Presence::Remembered,
+                last_seen_at_ms: None,
+                path: None,
+                latency_ms: None,
+                resources: Vec::new(),
+                controls: Vec::new(),
+                values: BTreeMap::new(),
+                wishes: BTreeMap::new(),
+                described: false,
+            },
+            lan: None,
+            remote: None,
+            onboarded_here: false,
+            told: Told::default(),
+            wish_serial: 0,
+            wish_serials: BTreeMap::new(),
+        }
+    }
+
+    /// Derives what readers see from what is known.
+    pub(super) fn settle(&mut self) {
+        let on_lan = self.lan.as_ref().filter(|lan| lan.answering);
+        let at_server = self.remote.as_ref().filter(|remote| remote.available);
+        let view = &mut self.view;
+        if let Some(remote) = &self.remote {
+            remote.resource.id.clone_into(&mut view.di);
+        } else if let Some(lan) = &self.lan {
+            view.di.clone_from(&lan.device.di);
+        }
+        if on_lan.is_some() || at_server.is_some() {
+            view.presence = Presence::Online;
+        } else if view.presence == Presence::Online {
+            view.presence = Presence::Offline;
+            view.last_seen_at_ms = Some(now_ms());
+        }
+        view.path = if at_server.is_some() { Some(Path::Xmpp) } else { on_lan.map(|_| Path::Lan) };
+        if view.path.is_none() {
+            view.latency_ms = None;
+        }
+        view.lan = self.lan.as_ref().map(|lan| OnLan {
+            addresses: lan.device.endpoints.iter().map(ToString::to_string).collect(),
+            answering: lan.answering,
+            security: lan.device.security,
+            remote_access: lan.device.remote_access.clone(),
+            described: lan.device.described,
+        });
+        view.remote = self.remote.as_ref().map(|remote| OnRemote {
+            jid: remote.jid.to_string(),
+            available: remote.available,
+            contact: remote.contact,
+        });
+        let lan = self.lan.as_ref().map(|lan| &lan.device);
+        let typed = self.remote.as_ref().and_then(|remote| match &remote.resource.role {
+            Role::Device(device_type) => Some(device_type.clone()),
+            Role::Client => None,
+        });
+        let told = &self.told;
+        if let Some(device_type) = typed.or_else(|| lan.and_then(|lan| lan.device_type.clone())) {
+            view.device_type = Some(device_type);
+        }
+        if let Some(maker) = told.manufacturer.clone().or_else(|| lan.and_then(|lan| lan.manufacturer.clone())) {
+            view.manufacturer = Some(maker);
+        }
+        if let Some(model) = told.model.clone().or_else(|| lan.and_then(|lan| lan.model.clone())) {
+            view.model = Some(model);
+        }
+        if let Some(name) = told.name.clone().or_else(|| lan.and_then(|lan| lan.name.clone())) {
+            view.name = name;
+        } else if view.name.is_empty() {
+            view.name = name_of_type(view.device_type.as_deref());
+        }
+        if let Some(links) = told.links.as_ref().or_else(|| lan.map(|lan| &lan.links)) {
+            view.resources = links.iter().filter(|link| is_the_persons(link)).map(resource).collect();
+        }
+        let reported = &view.values;
+        view.controls = view
+            .resources
+            .iter()
+            .flat_map(|resource| {
+                let value = reported.get(&resource.href).map(|reported| &reported.value);
+                controls(&resource.href, &resource.rt, &resource.interfaces, value)
+            })
+            .collect();
+    }
+
+    /// What is kept of it for the next start; only of what was at the server.
+    pub(super) fn remembered(&self) -> Option<KnownDevice> {
+        let remote = self.remote.as_ref()?;
+        let view = &self.view;
+        Some(KnownDevice {
+            id: view.id.clone(),
+            di: view.di.clone(),
+            name: view.name.clone(),
+            device_type: view.device_type.clone(),
+            manufacturer: view.manufacturer.clone(),
+            model: view.model.clone(),
+            jid: Some(remote.jid.to_string()),
+            contact: remote.contact,
+            resources: view.resources.iter().map(KnownResource::from).collect(),
+            last_seen_at_ms: view.last_seen_at_ms,
+        })
+    }
+
+    /// As it was known on an earlier day; not confirmed.
+    pub(super) fn recall(&mut self, remembered: KnownDevice) {
+        let KnownDevice { id, di, name, device_type, manufacturer, model, jid, contact, resources, last_seen_at_ms } =
+            remembered;
+        let jid = jid.and_then(|jid| jid.parse::<FullJid>().ok());
+        self.remote = jid.and_then(|jid| {
+            let resource = OicResource::parse(jid.resource().as_str())?;
+            Some(AtServer { jid, resource, contact, available: false })
+        });
+        let resources = resources.into_iter().map(Resource::from).collect();
+        let view = &mut self.view;
+        *view = Device { id, di, name, device_type, manufacturer, model, resources, last_seen_at_ms, ..view.clone() };
+    }
+
+    /// The way for a request, under the rules of identity: an unauthenticated answer on the network is good for
+    /// display; writes take that way only where we onboarded the device over it, or nothing else claims the `di`, and
+    /// never for a lock.
+    ///
+    /// # Errors
+    /// [`Code::NotReachable`]: no path leads there, or none that this request may take.
+    pub(super) fn route(&self, via: Via, method: Method, href: &Href) -> Result<Route, Error> {
+        let xmpp = self.remote.as_ref().filter(|remote| remote.available).map(|remote| Route::Xmpp(remote.jid.clone()));
+        let lan = self
+            .lan
+            .as_ref()
+            .filter(|lan| lan.answering)
+            .and_then(|lan| lan.device.endpoints.first())
+            .map(|address| Route::Lan(*address));
+        let lan_by_choice = lan.clone().filter(|_| !method.changes_things() || self.may_write_on_lan(href));
+        let route = match via {
+            Via::Xmpp => xmpp,
+            // The person named the path, and bears what it means.
+            Via::Lan => lan,
+            Via::Auto => xmpp.or(lan_by_choice),
+        };
+        route.ok_or_else(|| {
+            let way = match via {
+                Via::Xmpp => "over XMPP",
+                Via::Lan => "on this network",
+                Via::Auto => "over XMPP or on this network",
+            };
+            Error::new(Code::NotReachable, format!("{} cannot be reached {way} now", self.view.name))
+        })
+    }
+
+    fn may_write_on_lan(&self, href: &Href) -> bool {
+        let guarded = self.view.controls.iter().any(|control| {
+            control.href.path() == href.path() && matches!(control.shape, Shape::Lock)
+        });
+        !guarded && (self.onboarded_here || self.remote.is_none())
+    }
+
+    /// A value that the device told. `whole`: all of the representation, else only what changed.
+    pub(super) fn report(&mut self, href: &Href, value: Value, whole: bool, via: Path) {
+        let href = plain(href);
+        if self.view.values.len() >= MAX_VALUES && !self.view.values.contains_key(&href) {
+            return;
+        }
+        let value = match self.view.values.remove(&href) {
+            Some(before) if !whole => merged(before.value, value),
+            _ => value,
+        };
+        if self.view.wishes.get(&href).is_some_and(|wish| fulfils(&value, &wish.wanted)) {
+            self.view.wishes.remove(&href);
+        }
+        let at_ms = now_ms();
+        self.view.last_seen_at_ms = Some(at_ms);
+        self.view.values.insert(href, Reported { value, at_ms, via });
+    }
+
+    /// A wish; returns its number.
+    pub(super) fn wish(&mut self, href: &Href, wanted: Value) -> u64 {
+        let href = plain(href);
+        self.wish_serial += 1;
+        self.wish_serials.insert(href.clone(), self.wish_serial);
+        self.view.wishes.insert(href, Wish { wanted, since_ms: now_ms(), failed: None });
+        self.wish_serial
+    }
+
+    /// The wish has been answered, and the value read: what is reported is the truth.
+    pub(super) fn wish_over(&mut self, href: &Href, serial: u64) {
+        if self.is_latest(href, serial) {
+            self.view.wishes.remove(&plain(href));
+        }
+    }
+
+    /// The wish did not happen, or nobody knows.
+    pub(super) fn wish_failed(&mut self, href: &Href, serial: u64, error: Error) {
+        if self.is_latest(href, serial)
+            && let Some(wish) = self.view.wishes.get_mut(&plain(href))
+        {
+            wish.failed = Some(error);
+        }
+    }
+
+    fn is_latest(&self, href: &Href, serial: u64) -> bool {
+        self.wish_serials.get(&plain(href)) == Some(&serial)
+    }
+}
+
+/// The resource's key among the values: its path without a query.
+fn plain(href: &Href) -> Href {
+    Href::new(href.path()).unwrap_or_else(|_| href.clone())
+}
+
+/// `oic.d.smartplug` → `Smartplug`: better than an id until the device tells its name.
+fn name_of_type(device_type: Option<&str>) -> String {
+    let word = device_type.and_then(|rt| rt.rsplit('.').next()).filter(|word| !word.is_empty()).unwrap_or("device");
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// A resource that a person may care for: not of OIC's own core, security or Remote Access.
+fn is_the_persons(link: &Link) -> bool {
+    let core = |rt: &String| rt.starts_with("oic.wk.") && rt != "oic.wk.col";
+    let path = link.href.path();
+    !(path.starts_with("/oic/") || link.rt.iter().any(|rt| core(rt) || rt == XMPP_RT || rt == USER_RT))
+}
+
+fn resource(link: &Link) -> Resource {
+    Resource {
+        href: link.href.clone(),
+        rt: link.rt.clone(),
+        interfaces: link.interfaces.clone(),
+        observable: link.observable,
+    }
+}
+
+fn merged(before: Value, change: Value) -> Value {
+    match (before, change) {
+        (Value::Object(mut before), Value::Object(change)) => {
+            before.extend(change);
+            Value::Object(before)
+        }
+        (_, change) => change,
+    }
+}
+
+/// Whether a representation has every wanted property, numbers compared as numbers.
+pub(super) fn fulfils(reported: &Value, wanted: &Value) -> bool {
+    match (reported, wanted) {
+        (Value::Object(reported), Value::Object(wanted)) => {
+            wanted.iter().all(|(name, value)| reported.get(name).is_some_and(|is| fulfils(is, value)))
+        }
+        (Value::Number(is), Value::Number(wish)) => is.as_f64() == wish.as_f64(),
+        (is, wish) => is == wish,
+    }
+}
+
+#[cfg(test)]
+#[path = "devices_tests.rs"]
+mod tests;

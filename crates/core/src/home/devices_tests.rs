@@ -1,0 +1,148 @@
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+
+use homeward_protocol::oic::discovery;
+use serde_json::json;
+
+use super::*;
+use crate::view::{RemoteAccess, Security};
+
+const DI: &str = "6a4f0000-0000-4000-8000-000000000001";
+
+fn links() -> Vec<Link> {
+    let res = json!([{"di": DI, "links": [
+        {"href": "/light", "rt": ["oic.r.switch.binary"], "if": ["oic.if.a"], "p": {"bm": 3}},
+        {"href": "/lock", "rt": ["oic.r.lock.status"], "if": ["oic.if.a"], "p": {"bm": 3}},
+        {"href": "/oic/d", "rt": ["oic.wk.d", "oic.d.light"], "if": ["oic.if.r"], "p": {"bm": 1}},
+        {"href": "/ra/xmpp", "rt": ["oic.ra.xmpp"], "if": ["oic.if.s"], "p": {"bm": 1}},
+    ]}]);
+    discovery::read(&res).unwrap().remove(0).links
+}
+
+fn on_lan() -> OnThisNetwork {
+    OnThisNetwork {
+        answering: true,
+        device: LanDevice {
+            di: DI.to_owned(),
+            endpoints: vec!["192.0.2.7:40001".parse().unwrap()],
+            name: Some("Reading lamp".to_owned()),
+            device_type: Some("oic.d.light".to_owned()),
+            manufacturer: None,
+            model: None,
+            links: links(),
+            remote_access: None::<RemoteAccess>,
+            xmpp: None,
+            user: None,
+            security: Security::None,
+            described: true,
+        },
+    }
+}
+
+fn at_server(contact: bool) -> AtServer {
+    let jid: FullJid = format!("home@home.test/OIC/1.0/oic.d.light/{DI}").parse().unwrap();
+    let resource = OicResource::parse(jid.resource().as_str()).unwrap();
+    AtServer { jid, resource, contact, available: true }
+}
+
+fn href(path: &str) -> Href {
+    Href::new(path).unwrap()
+}
+
+fn lamp() -> Known {
+    let mut known = Known::new(DI);
+    known.lan = Some(on_lan());
+    known.settle();
+    known
+}
+
+#[test]
+fn the_core_and_the_remote_access_resources_are_not_for_the_person() {
+    let lamp = lamp();
+    let hrefs: Vec<_> = lamp.view.resources.iter().map(|resource| resource.href.as_str()).collect();
+    assert_eq!(hrefs, ["/light", "/lock"]);
+    assert_eq!(lamp.view.controls[0].property, "value");
+}
+
+#[test]
+fn what_was_not_onboarded_here_gets_no_writes_over_the_network_once_somebody_claims_it_at_the_server() {
+    let mut lamp = lamp();
+    assert!(matches!(lamp.route(Via::Auto, Method::Post, &href("/light")), Ok(Route::Lan(_))));
+    lamp.remote = Some(AtServer { available: false, ..at_server(false) });
+    assert!(lamp.route(Via::Auto, Method::Post, &href("/light")).is_err());
+    assert!(lamp.route(Via::Auto, Method::Get, &href("/light")).is_ok());
+    lamp.onboarded_here = true;
+    assert!(lamp.route(Via::Auto, Method::Post, &href("/light")).is_ok());
+}
+
+#[test]
+fn a_lock_is_never_turned_over_an_unauthenticated_network() {
+    let mut lamp = lamp();
+    lamp.onboarded_here = true;
+    assert!(lamp.route(Via::Auto, Method::Post, &href("/lock")).is_err());
+    assert!(lamp.route(Via::Auto, Method::Post, &href("/lock?if=oic.if.a")).is_err());
+    lamp.remote = Some(at_server(false));
+    assert!(matches!(lamp.route(Via::Auto, Method::Post, &href("/lock")), Ok(Route::Xmpp(_))));
+}
+
+#[test]
+fn a_contacts_device_has_a_key_of_its_own() {
+    let remote = at_server(true);
+    assert_eq!(key(&remote.resource, &remote.jid, true), format!("home@home.test/{DI}"));
+    assert_eq!(key(&remote.resource, &remote.jid, false), DI);
+}
+
+#[test]
+fn a_wish_is_over_when_the_device_reports_it_and_not_before() {
+    let mut lamp = lamp();
+    lamp.wish(&href("/light"), json!({"value": true}));
+    lamp.report(&href("/light"), json!({"value": false}), true, Path::Xmpp);
+    assert!(lamp.view.wishes.contains_key(&href("/light")));
+    lamp.report(&href("/light?if=oic.if.a"), json!({"value": true, "id": "x"}), true, Path::Xmpp);
+    assert!(lamp.view.wishes.is_empty());
+}
+
+#[test]
+fn an_answer_to_an_older_wish_does_not_end_a_newer_one() {
+    let mut lamp = lamp();
+    let older = lamp.wish(&href("/light"), json!({"dimmingSetting": 10}));
+    let newer = lamp.wish(&href("/light"), json!({"dimmingSetting": 20}));
+    lamp.wish_over(&href("/light"), older);
+    lamp.wish_failed(&href("/light"), older, Error::new(Code::NoAnswer, ""));
+    assert_eq!(lamp.view.wishes[&href("/light")].failed, None);
+    lamp.wish_over(&href("/light"), newer);
+    assert!(lamp.view.wishes.is_empty());
+}
+
+#[test]
+fn a_partial_answer_changes_only_what_it_names() {
+    let mut lamp = lamp();
+    lamp.report(&href("/light"), json!({"value": false, "n": "a"}), true, Path::Lan);
+    lamp.report(&href("/light"), json!({"value": true}), false, Path::Xmpp);
+    assert_eq!(lamp.view.values[&href("/light")].value, json!({"value": true, "n": "a"}));
+}
+
+#[test]
+fn numbers_are_the_same_as_integer_and_as_fraction() {
+    assert!(fulfils(&json!({"a": 60.0, "b": 1}), &json!({"a": 60})));
+    assert!(!fulfils(&json!({"a": 61}), &json!({"a": 60})));
+    assert!(!fulfils(&json!({}), &json!({"a": 60})));
+}
+
+#[test]
+fn one_that_goes_is_offline_with_the_time_and_no_path() {
+    let mut lamp = lamp();
+    assert_eq!((lamp.view.presence, lamp.view.path), (Presence::Online, Some(Path::Lan)));
+    lamp.lan.as_mut().unwrap().answering = false;
+    lamp.settle();
+    assert_eq!((lamp.view.presence, lamp.view.path), (Presence::Offline, None));
+    assert!(lamp.view.last_seen_at_ms.is_some());
+}
+
+#[test]
+fn no_more_values_are_kept_than_the_limit() {
+    let mut lamp = lamp();
+    for n in 0..=MAX_VALUES {
+        lamp.report(&href(&format!("/{n}")), json!({"value": n}), true, Path::Lan);
+    }
+    assert_eq!(lamp.view.values.len(), MAX_VALUES);
+}

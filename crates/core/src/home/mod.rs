@@ -1,0 +1,319 @@
+//! The home itself: one truth about the devices, and all that can be done with them.
+//!
+//! Scope: the public API ([`Home`]) and what holds it together. Each use case has a file: `account`, `control`,
+//! `onboarding`, `watching`; `devices` merges, `state` publishes.
+
+mod account;
+mod control;
+mod devices;
+mod onboarding;
+mod reachable;
+mod state;
+mod watching;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use homeward_protocol::crudn::{Href, Request};
+use homeward_protocol::onboarding::OwnAccount;
+use homeward_protocol::secret::Secret;
+use serde_json::Value;
+use tokio::sync::{OnceCell, broadcast, mpsc};
+use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
+
+use crate::config::{Config, Slot};
+use crate::error::Error;
+use crate::event::Numbered;
+use crate::lan::{Lan, LanEvent};
+use crate::remote::Remote;
+use crate::store::{Passwords, SlotLock, Store};
+use crate::view::{
+    Account, AccountCheck, AccountForm, Answer, Device, OnboardChoice, Run, Search, ServerSuggestion, Snapshot, Via,
+};
+pub use control::Observation;
+use state::State;
+pub use state::{Lagged, Subscription};
+
+/// Our choice: events from one side that the home may be behind; then that side waits.
+const EVENTS: usize = 1024;
+
+/// The home: what is known of the devices, and all that can be done with them. Cheap to clone.
+#[derive(Clone)]
+pub struct Home {
+    inner: Arc<Inner>,
+    _tasks: Arc<Vec<AbortOnDropHandle<()>>>,
+}
+
+/// What every use case works on.
+struct Inner {
+    config: Config,
+    store: Store,
+    passwords: Passwords,
+    slot: SlotLock,
+    state: Mutex<State>,
+    remote: Remote,
+    lan: OnceCell<Lan>,
+    lan_events: mpsc::Sender<LanEvent>,
+    watched: watching::Watched,
+    runs: onboarding::Runs,
+    own_accounts: Mutex<Vec<OwnAccount>>,
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Wakes at every change of the state.
+    fn changes(&self) -> broadcast::Receiver<Arc<Numbered>> {
+        self.state().changes()
+    }
+
+    /// Waits until the state fulfils a condition; `None` once the home is closed.
+    async fn until<T>(
+        &self,
+        changes: &mut broadcast::Receiver<Arc<Numbered>>,
+        condition: impl Fn(&State) -> Option<T>,
+    ) -> Option<T> {
+        loop {
+            if let Some(fulfilled) = condition(&self.state()) {
+                return Some(fulfilled);
+            }
+            if let Err(broadcast::error::RecvError::Closed) = changes.recv().await {
+                return None;
+            }
+        }
+    }
+}
+
+impl Home {
+    /// Opens the state folder, takes a UUID slot, and connects if there is an account and `config.connect` (RA-22).
+    ///
+    /// # Errors
+    /// [`crate::Code::StoreFailed`]: the folder cannot be used, or another app holds its slot.
+    pub async fn open(config: Config) -> Result<Home, Error> {
+        let store = Store::open(&config.folder)?;
+        let slot = SlotLock::take(&config.folder, config.slot)?;
+        let account = store.account()?;
+        let mut state = State::new(account, config.prefill.clone());
+        for remembered in store.devices()? {
+            state.change_device(&remembered.id.clone(), |known| known.recall(remembered));
+        }
+        let (remote_events, remote_told) = mpsc::channel(EVENTS);
+        let (lan_events, lan_told) = mpsc::channel(EVENTS);
+        let inner = Arc::new(Inner {
+            passwords: Passwords::new(),
+            store,
+            slot,
+            state: Mutex::new(state),
+            remote: Remote::start(remote_events),
+            lan: OnceCell::new(),
+            lan_events,
+            watched: watching::Watched::default(),
+            runs: onboarding::Runs::default(),
+            own_accounts: Mutex::default(),
+            config,
+        });
+        let tasks = vec![
+            AbortOnDropHandle::new(tokio::spawn(reachable::hear_remote(inner.clone(), remote_told))),
+            AbortOnDropHandle::new(tokio::spawn(reachable::hear_lan(inner.clone(), lan_told))),
+        ];
+        inner.show_search_limits();
+        let home = Home { inner, _tasks: Arc::new(tasks) };
+        if home.inner.config.connect {
+            home.inner.connect().await;
+        }
+        if home.inner.config.slot == Slot::App {
+            // Said before a password is typed, not after.
+            let inner = home.inner.clone();
+            tokio::spawn(async move {
+                let keyring = inner.passwords.probe().await;
+                let mut state = inner.state();
+                let account = state.account().cloned();
+                state.set_account(account, keyring);
+            });
+        }
+        Ok(home)
+    }
+
+    /// Ends everything that runs, and tells the server.
+    pub async fn close(&self) {
+        self.inner.watch(Vec::new());
+        if let Some(lan) = self.inner.lan.get() {
+            lan.stop();
+        }
+        self.inner.remote.close().await;
+    }
+
+    /// Events from now on. Subscribe first, then take a [`Home::snapshot`].
+    pub fn subscribe(&self) -> Subscription {
+        self.inner.state().subscribe()
+    }
+
+    /// Everything as it is now.
+    pub fn snapshot(&self) -> Snapshot {
+        self.inner.state().snapshot()
+    }
+
+    /// Starts the continuous search on the local network, or begins it anew.
+    pub fn start_search(&self) {
+        self.inner.start_search();
+    }
+
+    /// Ends it.
+    pub fn stop_search(&self) {
+        if let Some(lan) = self.inner.lan.get() {
+            lan.stop();
+        }
+    }
+
+    /// Searches for `time`, and returns what answered on this network. For the terminal.
+    ///
+    /// # Errors
+    /// [`crate::Code::InterfaceUnknown`]: a named interface is not there.
+    pub async fn discover(&self, time: Duration) -> Result<(Vec<Device>, Search), Error> {
+        self.inner.discover(time).await
+    }
+
+    /// Asks one address (`host`, `host:port`, `[v6%zone]:port`), and returns the ids of the devices there.
+    ///
+    /// # Errors
+    /// [`crate::Code::AddressInvalid`], [`crate::Code::NothingThere`].
+    pub async fn add_address(&self, address: &str) -> Result<Vec<String>, Error> {
+        self.inner.add_address(address).await
+    }
+
+    /// The server's address for a JID: from DNS SRV, or the domain and 5222.
+    ///
+    /// # Errors
+    /// [`crate::Code::JidInvalid`].
+    pub async fn suggest_server(&self, jid: &str) -> Result<ServerSuggestion, Error> {
+        Ok(account::suggest(account::jid(jid)?.domain().as_str()).await)
+    }
+
+    /// Checks the form and each layer of the sign-in; progress goes out as `CheckChanged` too. Without a password, the
+    /// one remembered for the JID is used.
+    ///
+    /// # Errors
+    /// Only where the form itself is refused, before any network; a layer's failure is in the check.
+    pub async fn check_account(&self, form: &AccountForm, password: Option<Secret>) -> Result<AccountCheck, Error> {
+        self.inner.check_account(form, password).await
+    }
+
+    /// Keeps the account (the password in the keyring, or in memory) and connects with it.
+    ///
+    /// # Errors
+    /// The form is refused, or the folder cannot be written.
+    pub async fn set_account(&self, form: &AccountForm, password: Option<Secret>) -> Result<Account, Error> {
+        self.inner.set_account(form, password).await
+    }
+
+    /// Signs out and keeps the account no longer, nor its password. The devices keep theirs.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub async fn forget_account(&self) -> Result<(), Error> {
+        self.inner.forget_account().await
+    }
+
+    /// Shows a device no longer, until it answers again. What it was given stays on it.
+    ///
+    /// # Errors
+    /// The device is online, or the folder cannot be written.
+    pub fn forget_device(&self, id: &str) -> Result<(), Error> {
+        self.inner.forget_device(id)
+    }
+
+    /// The saved account.
+    pub fn account(&self) -> Option<Account> {
+        self.inner.state().account().cloned()
+    }
+
+    /// Connects now instead of at the next try, or after a refusal.
+    pub fn try_now(&self) {
+        self.inner.remote.try_now();
+    }
+
+    /// Waits until connected, or returns why not.
+    ///
+    /// # Errors
+    /// [`crate::Code::NoAccount`], why the server refused, or the last failure at the deadline.
+    pub async fn connected(&self, deadline: Duration) -> Result<(), Error> {
+        self.inner.connected(deadline).await
+    }
+
+    /// Begins to onboard these devices with the saved account, 16 at once. Progress: `RunChanged`.
+    ///
+    /// # Errors
+    /// [`crate::Code::NoAccount`], [`crate::Code::PasswordMissing`], [`crate::Code::DeviceUnknown`]; a device's own failure is in its run.
+    pub async fn onboard(&self, choices: Vec<OnboardChoice>) -> Result<Vec<Run>, Error> {
+        self.inner.onboard(choices).await
+    }
+
+    /// Stops a device's run; what was written is put back where possible.
+    pub fn cancel_onboarding(&self, id: &str) {
+        self.inner.cancel_onboarding(id);
+    }
+
+    /// Begins to put back what a device had before its run. Progress: `RunChanged`.
+    ///
+    /// # Errors
+    /// There is nothing to undo, or no way to the device.
+    pub async fn undo_onboarding(&self, id: &str) -> Result<(), Error> {
+        self.inner.undo_onboarding(id).await
+    }
+
+    /// The devices known now.
+    pub fn devices(&self) -> Vec<Device> {
+        self.inner.state().devices().map(|known| known.view.clone()).collect()
+    }
+
+    /// Waits until the device is known and reachable over `via`.
+    ///
+    /// # Errors
+    /// [`crate::Code::NotReachable`] or [`crate::Code::DeviceUnknown`] at the deadline; why we are not connected, where that is it.
+    pub async fn device(&self, id: &str, via: Via, deadline: Duration) -> Result<Device, Error> {
+        self.inner.reach(id, via, deadline).await
+    }
+
+    /// Reads what a device says of itself: name, maker, resources.
+    pub async fn describe(&self, id: &str) {
+        self.inner.describe(id).await;
+    }
+
+    /// One request to a device, over the path that the home chooses, or the one named.
+    ///
+    /// # Errors
+    /// [`crate::Code::NotReachable`], [`crate::Code::NoAnswer`], [`crate::Code::OutcomeUnknown`] and the like; a status that the device
+    /// answers with is no error.
+    pub async fn request(&self, id: &str, request: Request, via: Via) -> Result<Answer, Error> {
+        self.inner.send(id, &request, via).await
+    }
+
+    /// Asks for a value: a wish at once, a fact once the device reports it.
+    ///
+    /// # Errors
+    /// Why it did not happen, or nobody knows; the wish carries it too.
+    pub async fn set(&self, id: &str, href: Href, value: Value) -> Result<(), Error> {
+        self.inner.set(id, href, value).await
+    }
+
+    /// The tiles on screen: these devices are described and observed, others not.
+    pub fn watch(&self, ids: Vec<String>) {
+        self.inner.watch(ids);
+    }
+
+    /// An observation of one's own, for the terminal.
+    ///
+    /// # Errors
+    /// As for [`Home::request`].
+    pub async fn observe(&self, id: &str, href: Href, via: Via) -> Result<Observation, Error> {
+        self.inner.observe(id, href, via).await
+    }
+
+    /// The client UUID of this program's slot (RA-8).
+    pub fn client_uuid(&self) -> Uuid {
+        self.inner.slot.uuid()
+    }
+}

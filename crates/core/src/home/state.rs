@@ -1,0 +1,305 @@
+//! The one truth: what is known of the home, and the numbered events that tell of its changes.
+//!
+//! Scope: the values and their publication, in one lock, so that a snapshot and the events after it fit together.
+//! Non-scope: where changes come from.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::broadcast;
+use tokio::time::{Instant, sleep_until};
+
+use super::devices::Known;
+use crate::event::{Event, Numbered};
+use crate::view::{
+    Account, AccountCheck, AccountForm, Connection, Device, Keyring, Run, Search, Snapshot,
+};
+
+/// Our choice: events that a reader may be behind; then it takes a new snapshot.
+const MAX_BEHIND: usize = 8192;
+/// Our choice: how often a reader is given a batch. A person sees no difference below.
+const BATCH_EVERY: Duration = Duration::from_millis(50);
+
+/// Everything that is known.
+pub(super) struct State {
+    sequence: u64,
+    sender: broadcast::Sender<Arc<Numbered>>,
+    devices: BTreeMap<String, Known>,
+    search: Search,
+    account: Option<Account>,
+    keyring: Keyring,
+    connection: Connection,
+    check: Option<AccountCheck>,
+    runs: BTreeMap<String, Run>,
+    prefill: Option<AccountForm>,
+}
+
+impl State {
+    pub(super) fn new(account: Option<Account>, prefill: Option<AccountForm>) -> Self {
+        Self {
+            sequence: 0,
+            sender: broadcast::channel(MAX_BEHIND).0,
+            devices: BTreeMap::new(),
+            search: Search::default(),
+            account,
+            keyring: Keyring::Unknown,
+            connection: Connection::Offline,
+            check: None,
+            runs: BTreeMap::new(),
+            prefill,
+        }
+    }
+
+    pub(super) fn subscribe(&self) -> Subscription {
+        Subscription { receiver: self.sender.subscribe(), next_batch_at: Instant::now() }
+    }
+
+    /// Wakes at every change, for those who wait for a condition.
+    pub(super) fn changes(&self) -> broadcast::Receiver<Arc<Numbered>> {
+        self.sender.subscribe()
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            sequence: self.sequence,
+            devices: self.devices.values().map(|known| known.view.clone()).collect(),
+            search: self.search.clone(),
+            account: self.account.clone(),
+            keyring: self.keyring.clone(),
+            connection: self.connection.clone(),
+            check: self.check.clone(),
+            runs: self.runs.values().cloned().collect(),
+            prefill: self.prefill.clone(),
+        }
+    }
+
+    fn publish(&mut self, event: Event) {
+        self.sequence += 1;
+        // Without a reader the event is simply gone: whoever comes takes a snapshot.
+        let _ = self.sender.send(Arc::new(Numbered { sequence: self.sequence, event }));
+    }
+
+    pub(super) fn device(&self, id: &str) -> Option<&Known> {
+        self.devices.get(id)
+    }
+
+    pub(super) fn devices(&self) -> impl Iterator<Item = &Known> {
+        self.devices.values()
+    }
+
+    /// Changes a device, which is made if it was not known, and tells of it if anything that a reader sees differs.
+    pub(super) fn change_device<T>(&mut self, id: &str, change: impl FnOnce(&mut Known) -> T) -> T {
+        let known = self.devices.entry(id.to_owned()).or_insert_with(|| Known::new(id));
+        let before = known.view.clone();
+        let result = change(known);
+        known.settle();
+        if known.view != before {
+            let device = Box::new(known.view.clone());
+            self.publish(Event::DeviceChanged { device });
+        }
+        result
+    }
+
+    /// Like [`State::change_device`], for a device that must be known already.
+    pub(super) fn change_known<T>(&mut self, id: &str, change: impl FnOnce(&mut Known) -> T) -> Option<T> {
+        self.devices.contains_key(id).then(|| self.change_device(id, change))
+    }
+
+    /// Changes every device that the filter picks.
+    pub(super) fn change_devices(&mut self, pick: impl Fn(&Known) -> bool, change: impl Fn(&mut Known)) {
+        let picked: Vec<String> =
+            self.devices.iter().filter(|(_, known)| pick(known)).map(|(id, _)| id.clone()).collect();
+        for id in picked {
+            self.change_device(&id, &change);
+        }
+    }
+
+    pub(super) fn forget_device(&mut self, id: &str) {
+        if self.devices.remove(id).is_some() {
+            self.publish(Event::DeviceForgotten { id: id.to_owned() });
+        }
+    }
+
+    pub(super) fn set_search(&mut self, search: Search) {
+        if self.search != search {
+            self.search = search.clone();
+            self.publish(Event::SearchChanged { search });
+        }
+    }
+
+    pub(super) fn search(&self) -> &Search {
+        &self.search
+    }
+
+    pub(super) fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
+    pub(super) fn set_account(&mut self, account: Option<Account>, keyring: Keyring) {
+        if self.account != account || self.keyring != keyring {
+            (self.account, self.keyring) = (account.clone(), keyring.clone());
+            self.publish(Event::AccountChanged { account, keyring });
+        }
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(super) fn set_connection(&mut self, connection: Connection) {
+        if self.connection != connection {
+            self.connection = connection.clone();
+            self.publish(Event::ConnectionChanged { connection });
+        }
+    }
+
+    pub(super) fn set_check(&mut self, check: AccountCheck) {
+        self.check = Some(check.clone());
+        self.publish(Event::CheckChanged { check });
+    }
+
+    pub(super) fn run(&self, id: &str) -> Option<&Run> {
+        self.runs.get(id)
+    }
+
+    pub(super) fn set_run(&mut self, run: Run) {
+        if self.runs.get(&run.id) != Some(&run) {
+            self.runs.insert(run.id.clone(), run.clone());
+            self.publish(Event::RunChanged { run });
+        }
+    }
+}
+
+/// Milliseconds since the Unix epoch.
+pub(super) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Numbered events, in batches.
+pub struct Subscription {
+    receiver: broadcast::Receiver<Arc<Numbered>>,
+    next_batch_at: Instant,
+}
+
+/// Events were dropped because the reader was too slow; take a new snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("events were dropped because the reader was too slow")]
+pub struct Lagged;
+
+impl Subscription {
+    /// The next batch: at once after a quiet time, then at most every 50 ms. Of several changes to one thing it holds
+    /// the last. `None` once the home is closed.
+    ///
+    /// # Errors
+    /// [`Lagged`]: take a new snapshot, and go on.
+    pub async fn next(&mut self) -> Option<Result<Vec<Numbered>, Lagged>> {
+        use broadcast::error::{RecvError, TryRecvError};
+        let mut batch = Batch::default();
+        match self.receiver.recv().await {
+            Ok(event) => batch.push(event),
+            Err(RecvError::Lagged(_)) => return Some(Err(Lagged)),
+            Err(RecvError::Closed) => return None,
+        }
+        sleep_until(self.next_batch_at).await;
+        loop {
+            match self.receiver.try_recv() {
+                Ok(event) => batch.push(event),
+                Err(TryRecvError::Lagged(_)) => return Some(Err(Lagged)),
+                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
+            }
+        }
+        self.next_batch_at = Instant::now() + BATCH_EVERY;
+        Some(Ok(batch.into_events()))
+    }
+}
+
+/// Events in their order, of which a later one about the same thing replaces the earlier.
+#[derive(Default)]
+struct Batch {
+    events: Vec<Option<Arc<Numbered>>>,
+    last: HashMap<String, usize>,
+}
+
+impl Batch {
+    fn push(&mut self, event: Arc<Numbered>) {
+        let about = match &event.event {
+            Event::DeviceChanged { device } => format!("device {}", device.id),
+            Event::DeviceForgotten { id } => format!("device {id}"),
+            Event::RunChanged { run } => format!("run {}", run.id),
+            Event::SearchChanged { .. } => "search".to_owned(),
+            Event::AccountChanged { .. } => "account".to_owned(),
+            Event::CheckChanged { .. } => "check".to_owned(),
+            Event::ConnectionChanged { .. } => "connection".to_owned(),
+        };
+        if let Some(earlier) = self.last.insert(about, self.events.len())
+            && let Some(replaced) = self.events.get_mut(earlier)
+        {
+            *replaced = None;
+        }
+        self.events.push(Some(event));
+    }
+
+    fn into_events(self) -> Vec<Numbered> {
+        self.events.into_iter().flatten().map(|event| (*event).clone()).collect()
+    }
+}
+
+/// For readers that want one device once it fulfils a condition.
+pub(super) fn find<'a>(state: &'a State, id: &str) -> Option<&'a Device> {
+    if let Some(known) = state.device(id) {
+        return Some(&known.view);
+    }
+    let id = id.to_lowercase();
+    state.devices().map(|known| &known.view).find(|device| device.id.to_lowercase() == id || device.di.to_lowercase() == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_snapshot_and_the_events_after_it_fit_together() {
+        let mut state = State::new(None, None);
+        let mut subscription = state.subscribe();
+        state.change_device("a", |known| known.view.name = "Lamp".to_owned());
+        let snapshot = state.snapshot();
+        state.change_device("a", |known| known.view.name = "Reading lamp".to_owned());
+        let batch = subscription.next().await.expect("open").expect("in time");
+        let after: Vec<_> = batch.into_iter().filter(|event| event.sequence > snapshot.sequence).collect();
+        assert_eq!(after.len(), 1);
+        assert!(matches!(&after[0].event, Event::DeviceChanged { device } if device.name == "Reading lamp"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_changes_to_one_thing_a_batch_holds_the_last() {
+        let mut state = State::new(None, None);
+        let mut subscription = state.subscribe();
+        for n in 0..100 {
+            state.change_device("a", |known| known.view.name = format!("{n}"));
+            state.change_device("b", |known| known.view.name = format!("{n}"));
+        }
+        let batch = subscription.next().await.expect("open").expect("in time");
+        assert_eq!(batch.iter().map(|event| event.sequence).collect::<Vec<_>>(), [199, 200]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_that_is_too_slow_is_told() {
+        let mut state = State::new(None, None);
+        let mut subscription = state.subscribe();
+        for n in 0..=MAX_BEHIND {
+            state.change_device("a", |known| known.view.name = format!("{n}"));
+        }
+        assert_eq!(subscription.next().await, Some(Err(Lagged)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_does_not_change_is_not_told() {
+        let mut state = State::new(None, None);
+        state.change_device("a", |_| ());
+        let before = state.snapshot().sequence;
+        state.change_device("a", |_| ());
+        assert_eq!(state.snapshot().sequence, before);
+    }
+}

@@ -1,0 +1,154 @@
+//! What is on screen is kept up to date: described once, observed where the device can, else read now and then.
+//!
+//! Scope: one task per watched device, ended when it leaves the screen. Non-scope: requests that a person makes.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use homeward_protocol::crudn::{Href, Request};
+use homeward_protocol::oic::device::{DEVICE_URI, Description, PLATFORM_URI, Platform};
+use homeward_protocol::oic::discovery::{self, RES_URI};
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::Inner;
+use crate::view::{Device, Path, Via};
+
+/// `requirements.md`, Observe: a device without it is read so often while on screen.
+const READ_EVERY: Duration = Duration::from_secs(30);
+/// Our choice: before an observation that ended, or a description that failed, is tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// Our choice: devices that a screen can show at once, with what lies just beyond its edge.
+const MAX_WATCHED: usize = 256;
+/// Our choice: resources observed of one device.
+const MAX_OBSERVED: usize = 16;
+
+/// The devices on screen.
+#[derive(Default)]
+pub(super) struct Watched(Mutex<HashMap<String, AbortOnDropHandle<()>>>);
+
+impl Inner {
+    /// These are on screen now; others no longer.
+    pub(super) fn watch(self: &Arc<Self>, ids: Vec<String>) {
+        let wanted: HashSet<String> = ids.into_iter().take(MAX_WATCHED).collect();
+        let mut watched = self.watched.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        watched.retain(|id, _| wanted.contains(id));
+        for id in wanted {
+            watched.entry(id.clone()).or_insert_with(|| {
+                AbortOnDropHandle::new(tokio::spawn(attend(self.clone(), id)))
+            });
+        }
+    }
+
+    /// Reads what a device says of itself, over the path that it has now.
+    pub(super) async fn describe(&self, id: &str) {
+        let read = async |path: &str| {
+            let request = Request::get(Href::new(path).ok()?);
+            let answer = self.send(id, &request, Via::Auto).await.ok()?;
+            answer.body.filter(|_| answer.status == 200)
+        };
+        let device = read(DEVICE_URI).await.as_ref().and_then(Description::read);
+        let platform = read(PLATFORM_URI).await.as_ref().and_then(Platform::read);
+        let links = read(RES_URI).await.as_ref().and_then(|body| discovery::read(body).ok()).and_then(|mut devices| {
+            let di = id.rsplit('/').next().unwrap_or(id);
+            let own = devices.iter().position(|device| device.di.as_str().eq_ignore_ascii_case(di)).unwrap_or(0);
+            (own < devices.len()).then(|| devices.swap_remove(own).links)
+        });
+        self.state().change_known(id, |known| {
+            known.view.described = device.is_some() || links.is_some();
+            if let Some(device) = device {
+                known.told.name = device.name.or(known.told.name.take());
+            }
+            if let Some(platform) = platform {
+                known.told.manufacturer = platform.manufacturer;
+                known.told.model = platform.model;
+            }
+            if links.is_some() {
+                known.told.links = links;
+            }
+            // What it says of itself is not a value to show.
+            known.view.values.retain(|href, _| !href.path().starts_with("/oic/"));
+        });
+        self.remember(id);
+    }
+}
+
+/// Keeps one device up to date, over whichever path it has.
+async fn attend(inner: Arc<Inner>, id: String) {
+    let mut changes = inner.changes();
+    loop {
+        let reachable = inner.until(&mut changes, |state| state.device(&id).and_then(|known| known.view.path)).await;
+        let Some(path) = reachable else { return };
+        let lost = async {
+            let mut changes = inner.changes();
+            let is_lost = |state: &super::State| {
+                (state.device(&id).and_then(|known| known.view.path) != Some(path)).then_some(())
+            };
+            inner.until(&mut changes, is_lost).await
+        };
+        tokio::select! {
+            _ = lost => {}
+            () = keep_up_to_date(&inner, &id) => {}
+        }
+    }
+}
+
+async fn keep_up_to_date(inner: &Arc<Inner>, id: &str) {
+    let described = inner.device_now(id).is_ok_and(|device| device.described);
+    if !described {
+        inner.describe(id).await;
+    }
+    let Ok(device) = inner.device_now(id) else { return };
+    let mut observed = JoinSet::new();
+    for (href, observable) in shown(&device) {
+        observed.spawn(follow(inner.clone(), id.to_owned(), href, observable));
+    }
+    if observed.is_empty() {
+        sleep(if device.described { READ_EVERY } else { TRY_AGAIN }).await;
+        return;
+    }
+    while observed.join_next().await.is_some() {}
+}
+
+/// The resources behind a device's controls, each once.
+fn shown(device: &Device) -> Vec<(Href, bool)> {
+    let mut seen = HashSet::new();
+    let observable = |href: &Href| device.resources.iter().any(|resource| resource.href == *href && resource.observable);
+    device
+        .controls
+        .iter()
+        .filter(|control| seen.insert(control.href.clone()))
+        .map(|control| (control.href.clone(), observable(&control.href)))
+        .take(MAX_OBSERVED)
+        .collect()
+}
+
+/// Follows one resource: by observation, or by a read every 30 seconds.
+async fn follow(inner: Arc<Inner>, id: String, href: Href, observable: bool) {
+    loop {
+        if observable && let Ok(mut observation) = inner.observe(&id, href.clone(), Via::Auto).await {
+            let mut notified = 0;
+            while let Some(Ok(response)) = observation.next().await {
+                notified += usize::from(response.observe.is_some());
+                if let Some(value) = response.body.filter(|_| response.status.is_success()) {
+                    inner.reported(&id, &href, value, observation.via);
+                }
+            }
+            // Ended after it had begun: the gap is filled by the next registration's first answer.
+            sleep(if notified > 0 { TRY_AGAIN } else { READ_EVERY }).await;
+        } else {
+            let _ = inner.send(&id, &Request::get(href.clone()), Via::Auto).await;
+            sleep(READ_EVERY).await;
+        }
+    }
+}
+
+impl Inner {
+    fn reported(&self, id: &str, href: &Href, value: serde_json::Value, via: Path) {
+        if value.is_object() {
+            self.state().change_known(id, |known| known.report(href, value, true, via));
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Our own CoAP endpoint: a UDP socket per family, and the message layer over both.
+//!
+//! Scope: unicast messages, one request and its answer at a time, and notifications. Non-scope: bodies larger than a
+//! datagram, content formats, CRUDN ([`super::client`]); multicast ([`super::round`]).
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use homeward_protocol::coap::Packet;
+use homeward_protocol::coap::exchange::{Chance, ExchangeId, Exchanges, Failure, Output};
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use super::address::canonical;
+
+/// The most notifications of one observation that wait for their reader; more are dropped. Our choice.
+const NOTIFICATIONS: usize = 64;
+/// The receive buffer that is asked for, in bytes: the answers of hundreds of devices at once.
+const RECEIVE_BUFFER: usize = 1 << 20;
+/// The largest datagram there is.
+pub(super) const MAX_DATAGRAM: usize = 65_535;
+
+/// Why a message has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum AskError {
+    /// It did not leave this computer.
+    NotSent(io::ErrorKind),
+    /// The message layer gave it up.
+    Failed(Failure),
+}
+
+/// Our endpoint. Its sockets are closed when the last clone is dropped.
+#[derive(Clone)]
+pub(super) struct Endpoint {
+    commands: mpsc::UnboundedSender<Command>,
+    numbers: Arc<AtomicU64>,
+}
+
+enum Command {
+    Ask(Box<Ask>),
+    Cancel(u64),
+    Listen { token: u64, notifications: mpsc::Sender<Packet> },
+    Unlisten { token: u64 },
+}
+
+struct Ask {
+    number: u64,
+    to: SocketAddr,
+    packet: Packet,
+    token: u64,
+    sent: Arc<AtomicBool>,
+    answer: oneshot::Sender<Result<Packet, AskError>>,
+}
+
+impl Endpoint {
+    /// Opens the sockets; on loopback only, or on all interfaces. One family is enough.
+    pub(super) fn open(loopback_only: bool) -> io::Result<Self> {
+        let v4 = if loopback_only { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+        let v6 = if loopback_only { Ipv6Addr::LOCALHOST } else { Ipv6Addr::UNSPECIFIED };
+        let (v4, v6) = match (bind(IpAddr::V4(v4)), bind(IpAddr::V6(v6))) {
+            (Err(error), Err(_)) => return Err(error),
+            (v4, v6) => (v4.ok(), v6.ok()),
+        };
+        let (commands, taken) = mpsc::unbounded_channel();
+        let driver = Driver {
+            v4,
+            v6,
+            start: Instant::now(),
+            layer: Exchanges::new(rand::random()),
+            asked: HashMap::new(),
+            exchanges: HashMap::new(),
+            listeners: HashMap::new(),
+        };
+        tokio::spawn(driver.run(taken));
+        Ok(Self { commands, numbers: Arc::default() })
+    }
+
+    /// Sends a confirmable message and waits for its answer, for as long as the message layer does. `sent` becomes true
+    /// once it has left this computer. Dropping the future cancels it.
+    pub(super) async fn ask(
+        &self,
+        to: SocketAddr,
+        packet: Packet,
+        token: u64,
+        sent: Arc<AtomicBool>,
+    ) -> Result<Packet, AskError> {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let (answer, answered) = oneshot::channel();
+        let ask = Box::new(Ask { number, to: canonical(to), packet, token, sent, answer });
+        let closed = AskError::NotSent(io::ErrorKind::NotConnected);
+        self.commands.send(Command::Ask(ask)).map_err(|_| closed)?;
+        let mut cancel = CancelOnDrop { commands: &self.commands, number: Some(number) };
+        let outcome = answered.await.unwrap_or(Err(closed));
+        cancel.number = None;
+        outcome
+    }
+
+    /// The notifications of observations with this token, until the listener is dropped.
+    pub(super) fn listen(&self, token: u64) -> Listener {
+        let (notifications, received) = mpsc::channel(NOTIFICATIONS);
+        let _ = self.commands.send(Command::Listen { token, notifications });
+        Listener { commands: self.commands.clone(), token, received }
+    }
+}
+
+/// Notifications; those that come after it is dropped are rejected.
+pub(super) struct Listener {
+    commands: mpsc::UnboundedSender<Command>,
+    token: u64,
+    received: mpsc::Receiver<Packet>,
+}
+
+impl Listener {
+    /// The next one; `None` once the endpoint is gone.
+    pub(super) async fn next(&mut self) -> Option<Packet> {
+        self.received.recv().await
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        let _ = self.commands.send(Command::Unlisten { token: self.token });
+    }
+}
+
+struct CancelOnDrop<'a> {
+    commands: &'a mpsc::UnboundedSender<Command>,
+    number: Option<u64>,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            let _ = self.commands.send(Command::Cancel(number));
+        }
+    }
+}
+
+/// A UDP socket on any port of an address; of one family only.
+pub(super) fn bind(ip: IpAddr) -> io::Result<UdpSocket> {
+    let domain = if ip.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    if ip.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    // The system may give less; then a few answers are lost and asked for again.
+    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
+    socket.set_nonblocking(true)?;
+    socket.bind(&SocketAddr::new(ip, 0).into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+/// What drives the message layer. One task.
+struct Driver {
+    v4: Option<UdpSocket>,
+    v6: Option<UdpSocket>,
+    start: Instant,
+    layer: Exchanges<SocketAddr>,
+    asked: HashMap<ExchangeId, Waiting>,
+    exchanges: HashMap<u64, ExchangeId>,
+    listeners: HashMap<u64, mpsc::Sender<Packet>>,
+}
+
+struct Waiting {
+    number: u64,
+    sent: Arc<AtomicBool>,
+    answer: oneshot::Sender<Result<Packet, AskError>>,
+}
+
+impl Driver {
+    async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let (mut buffer4, mut buffer6) = (vec![0; MAX_DATAGRAM], vec![0; MAX_DATAGRAM]);
+        loop {
+            let timeout = self.layer.next_timeout().map(|after| self.start + after);
+            tokio::select! {
+                command = commands.recv() => match command {
+                    Some(command) => self.take(command),
+                    None => return,
+                },
+                received = receive(self.v4.as_ref(), &mut buffer4) => self.handle(received, &buffer4),
+                received = receive(self.v6.as_ref(), &mut buffer6) => self.handle(received, &buffer6),
+                () = at(timeout) => self.layer.handle_timeout(self.now()),
+            }
+            self.drain().await;
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn take(&mut self, command: Command) {
+        let now = self.now();
+        match command {
+            Command::Ask(ask) => {
+                let Ask { number, to, packet, token, sent, answer } = *ask;
+                let chance = Chance { token, jitter: rand::random() };
+                let id = self.layer.request(now, to, packet, chance);
+                self.exchanges.insert(number, id);
+                self.asked.insert(id, Waiting { number, sent, answer });
+            }
+            Command::Cancel(number) => {
+                if let Some(id) = self.exchanges.remove(&number) {
+                    self.asked.remove(&id);
+                    self.layer.cancel(now, id);
+                }
+            }
+            Command::Listen { token, notifications } => {
+                self.listeners.insert(token, notifications);
+            }
+            Command::Unlisten { token } => {
+                self.listeners.remove(&token);
+                self.layer.forget_observation(token);
+            }
+        }
+    }
+
+    fn handle(&mut self, received: io::Result<(usize, SocketAddr)>, buffer: &[u8]) {
+        // An error here is of an earlier datagram that nobody took (Windows says so on receiving); who waits for its
+        // answer will know by the silence.
+        if let Ok((length, from)) = received
+            && let Some(datagram) = buffer.get(..length)
+        {
+            self.layer.handle(self.now(), canonical(from), datagram);
+        }
+    }
+
+    async fn drain(&mut self) {
+        while let Some(output) = self.layer.poll() {
+            match output {
+                Output::Transmit { to, datagram, exchange } => {
+                    let outcome = self.transmit(to, &datagram).await;
+                    if let Some(id) = exchange {
+                        self.transmitted(id, outcome);
+                    }
+                }
+                Output::Answer { exchange, packet, .. } => self.end(exchange, Ok(packet)),
+                Output::Failed { exchange, why } => self.end(exchange, Err(AskError::Failed(why))),
+                Output::Notification { token, packet, .. } => {
+                    // A reader that is too slow misses some: the newest value comes again with the next change.
+                    if let Some(listener) = self.listeners.get(&token) {
+                        let _ = listener.try_send(packet);
+                    }
+                }
+            }
+        }
+    }
+
+    async fn transmit(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<usize> {
+        let socket = if to.is_ipv4() { &self.v4 } else { &self.v6 };
+        match socket {
+            Some(socket) => socket.send_to(datagram, to).await,
+            None => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// A message that cannot be sent at first will not be in two seconds either; one that was sent once may be answered.
+    fn transmitted(&mut self, id: ExchangeId, outcome: io::Result<usize>) {
+        let Some(waiting) = self.asked.get(&id) else { return };
+        match outcome {
+            Ok(_) => waiting.sent.store(true, Ordering::Relaxed),
+            Err(error) if !waiting.sent.load(Ordering::Relaxed) => {
+                self.layer.cancel(self.now(), id);
+                self.end(id, Err(AskError::NotSent(error.kind())));
+            }
+            Err(_) => {}
+        }
+    }
+
+    fn end(&mut self, id: ExchangeId, outcome: Result<Packet, AskError>) {
+        if let Some(waiting) = self.asked.remove(&id) {
+            self.exchanges.remove(&waiting.number);
+            let _ = waiting.answer.send(outcome);
+        }
+    }
+}
+
+/// The next datagram; never, where there is no socket.
+async fn receive(socket: Option<&UdpSocket>, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+    match socket {
+        Some(socket) => socket.recv_from(buffer).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}

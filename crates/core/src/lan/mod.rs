@@ -1,0 +1,143 @@
+//! The local network: interfaces, the search, CRUDN over CoAP, DNS-SD.
+//!
+//! Scope: finding devices and talking to them in the clear. An answer here is not authenticated: a `di` can be claimed
+//! by anybody. Non-scope: DTLS, and what becomes of the devices (`home` merges them with those at the server).
+//!
+//! Drive it: [`Lan::start`], then read the events; [`Lan::search`] begins the continuous search.
+
+mod address;
+mod asking;
+mod client;
+mod describe;
+mod device;
+mod dns_sd;
+mod endpoint;
+mod figures;
+mod interfaces;
+mod known;
+mod observation;
+mod round;
+mod search;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use homeward_protocol::crudn::{Href, Request, Response};
+use tokio::sync::{mpsc, oneshot};
+
+pub use address::text as address_text;
+pub use client::{LanClient, LanError};
+pub use device::{LanDevice, RaResource};
+pub use observation::Observation;
+
+use crate::error::{Code, Error};
+use crate::view;
+use interfaces::Wanted;
+use search::Command;
+
+/// CoAP's port, and that of its multicast groups (RFC 7252 §6.1).
+const COAP_PORT: u16 = 5683;
+/// How many events wait for the reader. Our choice; a search waits for a slow reader.
+const EVENTS: usize = 256;
+
+/// Whether a search of these interfaces (by name) stays on loopback. No names: it does not.
+pub fn limited_to_loopback(interfaces: &[String]) -> bool {
+    Wanted::named(interfaces.to_vec()).check().unwrap_or(false)
+}
+
+/// What happens on the local network.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LanEvent {
+    /// A device answers that did not before. What it is may still be unknown: its details are being read.
+    Found(Box<LanDevice>),
+    /// A device is known better, or answers elsewhere, or answers again after [`LanEvent::Silent`].
+    Changed(Box<LanDevice>),
+    /// A device missed a round of the search and did not answer when asked by itself.
+    Silent {
+        /// Which.
+        di: String,
+    },
+    /// The search began, ended, or counted.
+    Search(view::Search),
+}
+
+/// The local network. Cheap to clone; its tasks end when the last clone is dropped.
+#[derive(Clone)]
+pub struct Lan {
+    client: LanClient,
+    commands: mpsc::UnboundedSender<Command>,
+    loopback_only: bool,
+}
+
+impl Lan {
+    /// Opens the sockets for requests, and waits to be told to search. `interfaces` are names; none: all that are up,
+    /// without loopback. Within a tokio runtime only.
+    ///
+    /// # Errors
+    /// [`Code::InterfaceUnknown`]: a named interface is not there or down. [`Code::Internal`]: no socket to be had.
+    pub fn start(interfaces: Vec<String>) -> Result<(Lan, mpsc::Receiver<LanEvent>), Error> {
+        Self::start_at(interfaces, COAP_PORT, 1)
+    }
+
+    /// At another port than CoAP's, and with all waits of the search divided: for tests.
+    fn start_at(interfaces: Vec<String>, port: u16, hurry: u32) -> Result<(Lan, mpsc::Receiver<LanEvent>), Error> {
+        let wanted = Wanted::named(interfaces);
+        let loopback_only = wanted.check()?;
+        let client = LanClient::open(loopback_only)
+            .map_err(|error| Error::new(Code::Internal, "no socket for CoAP").with_details(error.to_string()))?;
+        let (commands, taken) = mpsc::unbounded_channel();
+        let (events, reader) = mpsc::channel(EVENTS);
+        search::spawn(search::Setup { wanted, loopback_only, port, hurry, client: client.clone() }, taken, events);
+        Ok((Lan { client, commands, loopback_only }, reader))
+    }
+
+    /// Whether only loopback is searched: the demo and the tests, where nobody's real devices are touched.
+    pub fn loopback_only(&self) -> bool {
+        self.loopback_only
+    }
+
+    /// Begins the search, or begins it anew: quick rounds first, and each device is read again.
+    pub fn search(&self) {
+        let _ = self.commands.send(Command::Search);
+    }
+
+    /// Ends the search. What was found stays known.
+    pub fn stop(&self) {
+        let _ = self.commands.send(Command::Stop);
+    }
+
+    /// Reads a device again (its `status`, after it was set up): [`LanEvent::Changed`] follows if it answers.
+    pub fn refresh(&self, di: &str) {
+        let _ = self.commands.send(Command::Refresh(di.to_owned()));
+    }
+
+    /// Asks one place (`host`, `host:port`, `[v6%zone]:port`; port 5683 if none is named), and returns the ids of the
+    /// devices there; [`LanEvent::Found`] brings them too. Takes at most some ten seconds.
+    ///
+    /// # Errors
+    /// [`Code::AddressInvalid`], [`Code::NothingThere`].
+    pub async fn ask(&self, address: &str) -> Result<Vec<String>, Error> {
+        let places = address::resolve(address).await?;
+        let (answer, answered) = oneshot::channel();
+        let _ = self.commands.send(Command::Ask { places, answer: Some(answer) });
+        let nothing = || Error::new(Code::NothingThere, format!("nothing at {address} answered"));
+        answered.await.ok().filter(|found| !found.is_empty()).ok_or_else(nothing)
+    }
+
+    /// One request to one address, as [`LanClient::request`].
+    ///
+    /// # Errors
+    /// [`LanError`].
+    pub async fn request(&self, to: SocketAddr, request: &Request, deadline: Duration) -> Result<Response, LanError> {
+        self.client.request(to, request, deadline).await
+    }
+
+    /// Observes a resource, as [`LanClient::observe`].
+    pub fn observe(&self, to: SocketAddr, href: Href) -> Observation {
+        self.client.observe(to, href)
+    }
+}

@@ -1,0 +1,6 @@
+//! The local network against scripted devices on real sockets.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
+
+mod client;
+mod observation;
+mod search;

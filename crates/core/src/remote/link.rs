@@ -1,0 +1,250 @@
+//! Staying connected: signs in, keeps the roster and presences, and comes back after a loss (RA-12, RA-21, RA-22).
+//!
+//! Scope: one connection at a time, and when to try again. Never on a wrong password, a replaced session, or anything
+//! else that trying again cannot mend. Non-scope: pings (`homeward_xmpp`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use homeward_xmpp::{Account, Cause, Event, Failure, IqFailure, Progress, Session};
+use rand::Rng as _;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep};
+
+use super::people::People;
+use super::sessions::Sessions;
+use super::{Layer, RemoteEvent};
+
+/// RA-13: an OIC client without other XMPP features.
+const PRIORITY: i8 = -1;
+/// Our choice.
+const FIRST_RETRY: Duration = Duration::from_secs(1);
+/// Our choice: a server that restarts is found again within a minute.
+const LAST_RETRY: Duration = Duration::from_secs(60);
+/// Our choice: a connection that lived this long begins the waits anew.
+const STABLE_AFTER: Duration = Duration::from_secs(60);
+
+/// What the person wants of the connection.
+pub(super) enum Wish {
+    Use(Option<Box<Account>>),
+    TryNow,
+    Close(oneshot::Sender<()>),
+}
+
+/// Whether trying again by itself cannot help.
+pub(crate) fn is_final(cause: &Cause) -> bool {
+    match cause {
+        Cause::Dns(_)
+        | Cause::TcpRefused
+        | Cause::Unreachable(_)
+        | Cause::Silent
+        | Cause::Tls(_)
+        | Cause::StreamError(_)
+        | Cause::Closed
+        | Cause::Lost(_) => false,
+        Cause::NotXmpp
+        | Cause::HostUnknown
+        | Cause::TlsNotOffered
+        | Cause::CertificateUnknown { .. }
+        | Cause::CertificateExpired
+        | Cause::CertificateWrongName
+        | Cause::NoSafeMechanism { .. }
+        | Cause::NotAuthorized
+        | Cause::AccountRefused(_)
+        | Cause::ServerNotProven(_)
+        | Cause::ResourceChanged { .. }
+        | Cause::ResourceConflict
+        | Cause::TooManySessions
+        | Cause::BindRefused(_) => true,
+    }
+}
+
+/// How a stretch of the loop ended.
+enum Next {
+    Wished(Wish),
+    Failed(Failure),
+}
+
+pub(super) async fn run(
+    sessions: Arc<Sessions>,
+    mut wishes: mpsc::UnboundedReceiver<Wish>,
+    events: mpsc::Sender<RemoteEvent>,
+) {
+    let mut account: Option<Box<Account>> = None;
+    let mut failures = 0;
+    loop {
+        let wish = match &account {
+            None => {
+                let _ = events.send(RemoteEvent::Offline).await;
+                wishes.recv().await
+            }
+            Some(wanted) => {
+                let began = Instant::now();
+                let next = connected(&sessions, wanted, &mut wishes, &events).await;
+                sessions.detach();
+                match next {
+                    Next::Wished(wish) => Some(wish),
+                    Next::Failed(Failure { layer, cause }) if is_final(&cause) => {
+                        failures = 0;
+                        let _ = events.send(RemoteEvent::Refused(layer_view(layer), cause)).await;
+                        wishes.recv().await
+                    }
+                    Next::Failed(Failure { layer, cause }) => {
+                        failures = if began.elapsed() > STABLE_AFTER { 0 } else { failures + 1 };
+                        let wait = backoff(failures);
+                        let _ = events.send(RemoteEvent::Suspended(layer_view(layer), cause, wait)).await;
+                        tokio::select! {
+                            wish = wishes.recv() => wish,
+                            () = sleep(wait) => Some(Wish::TryNow),
+                        }
+                    }
+                }
+            }
+        };
+        match wish {
+            Some(Wish::Use(wanted)) => {
+                failures = 0;
+                account = wanted;
+            }
+            Some(Wish::TryNow) => {}
+            Some(Wish::Close(done)) => {
+                let _ = done.send(());
+                return;
+            }
+            None => return,
+        }
+    }
+}
+
+/// Doubling from one second to a minute, each half fixed and half by chance, so that a house does not return as one.
+fn backoff(failures: u32) -> Duration {
+    let full = FIRST_RETRY.saturating_mul(1 << failures.saturating_sub(1).min(6)).min(LAST_RETRY);
+    full.mul_f64(rand::rng().random_range(0.5..=1.0))
+}
+
+/// Signs in and stays until something ends it.
+async fn connected(
+    sessions: &Arc<Sessions>,
+    account: &Account,
+    wishes: &mut mpsc::UnboundedReceiver<Wish>,
+    events: &mpsc::Sender<RemoteEvent>,
+) -> Next {
+    let signed_in = tokio::select! {
+        signed_in = sign_in(account, events) => signed_in,
+        wish = wishes.recv() => return Next::Wished(wish.unwrap_or(Wish::Use(None))),
+    };
+    let (session, mut people) = match signed_in {
+        Ok(signed_in) => signed_in,
+        Err(failure) => return Next::Failed(failure),
+    };
+    let Session { handle, events: mut incoming } = session;
+    sessions.attach(handle.clone());
+    let _ = events.send(RemoteEvent::Connected(None)).await;
+    if handle.announce(PRIORITY).await.is_err() {
+        return Next::Failed(Failure { layer: homeward_xmpp::Layer::Roster, cause: Cause::Closed });
+    }
+    loop {
+        let event = tokio::select! {
+            event = incoming.recv() => event,
+            wish = wishes.recv() => match wish {
+                Some(Wish::TryNow) => continue,
+                wish => {
+                    handle.close().await;
+                    return Next::Wished(wish.unwrap_or(Wish::Use(None)));
+                }
+            },
+        };
+        match event {
+            None => return Next::Failed(Failure { layer: homeward_xmpp::Layer::Tcp, cause: Cause::Closed }),
+            Some(Event::Ended(cause)) => return Next::Failed(Failure { layer: homeward_xmpp::Layer::Tcp, cause }),
+            Some(Event::Presence(presence)) => {
+                if let Some(event) = people.presence(&presence) {
+                    if let RemoteEvent::Gone(jid) = &event {
+                        sessions.forget(jid);
+                    }
+                    let _ = events.send(event).await;
+                }
+            }
+            Some(Event::Message(message)) => {
+                if message.from.as_ref().is_some_and(|from| people.may_talk(from)) {
+                    sessions.message(&message);
+                }
+            }
+            Some(Event::Ibb(iq)) => {
+                let may_talk = iq.from().is_some_and(|from| people.may_talk(from));
+                if let Some(answer) = sessions.iq(&iq, may_talk) {
+                    let _ = handle.send(answer.into()).await;
+                }
+            }
+            Some(Event::Roster(item)) => {
+                for event in people.contact_changed(&item) {
+                    if let RemoteEvent::Gone(jid) = &event {
+                        sessions.forget(jid);
+                    }
+                    let _ = events.send(event).await;
+                }
+            }
+            Some(Event::Latency(latency)) => {
+                let _ = events.send(RemoteEvent::Connected(Some(latency))).await;
+            }
+        }
+    }
+}
+
+async fn sign_in(account: &Account, events: &mpsc::Sender<RemoteEvent>) -> Result<(Session, People), Failure> {
+    let mut tell = |progress: Progress| {
+        if let Progress::Began(layer) = progress {
+            // Progress only: where the reader is behind, the next layer tells it.
+            let _ = events.try_send(RemoteEvent::Connecting(layer_view(layer)));
+        }
+    };
+    let session = homeward_xmpp::sign_in(account, &mut tell).await?;
+    tell(Progress::Began(homeward_xmpp::Layer::Roster));
+    let roster = session.handle.roster(account.layer_deadline).await.map_err(|failure| {
+        let cause = roster_cause(failure);
+        Failure { layer: homeward_xmpp::Layer::Roster, cause }
+    })?;
+    let people = People::new(session.handle.jid().clone(), roster);
+    Ok((session, people))
+}
+
+/// What a roster that did not come says of the connection.
+pub(crate) fn roster_cause(failure: IqFailure) -> Cause {
+    match failure {
+        IqFailure::NoAnswer => Cause::Silent,
+        IqFailure::Closed => Cause::Closed,
+        IqFailure::Refused { condition, text } => Cause::StreamError(format!("{condition:?} {text}").trim().to_owned()),
+    }
+}
+
+pub(crate) fn layer_view(layer: homeward_xmpp::Layer) -> Layer {
+    match layer {
+        homeward_xmpp::Layer::Dns => Layer::Dns,
+        homeward_xmpp::Layer::Tcp => Layer::Tcp,
+        homeward_xmpp::Layer::Tls => Layer::Tls,
+        homeward_xmpp::Layer::Sasl => Layer::Sasl,
+        homeward_xmpp::Layer::Bind => Layer::Bind,
+        homeward_xmpp::Layer::Roster => Layer::Roster,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_to_a_minute_and_differ_by_chance() {
+        for (failures, least, most) in [(1, 0.5, 1.0), (2, 1.0, 2.0), (5, 8.0, 16.0), (7, 30.0, 60.0), (1000, 30.0, 60.0)] {
+            let wait = backoff(failures).as_secs_f64();
+            assert!((least..=most).contains(&wait), "{failures}: {wait}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_password_and_a_replaced_session_are_never_tried_again() {
+        assert!(is_final(&Cause::NotAuthorized));
+        assert!(is_final(&Cause::ResourceConflict));
+        assert!(!is_final(&Cause::TcpRefused));
+        assert!(!is_final(&Cause::Silent));
+    }
+}

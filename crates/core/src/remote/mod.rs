@@ -1,0 +1,138 @@
+//! Remote devices: staying connected, who is there, and CRUDN over In-Band Bytestreams.
+//!
+//! Scope: everything that goes through the XMPP server. Non-scope: the session itself (`homeward_xmpp`), the payloads
+//! (`homeward_protocol::remote`), and what devices are to the person (`home`).
+
+mod conversation;
+mod crudn;
+mod link;
+mod people;
+mod sessions;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use homeward_protocol::crudn::{Href, Request, Response};
+use homeward_protocol::remote::ibb::TooLarge;
+use homeward_protocol::remote::jid::OicResource;
+use homeward_protocol::remote::rest::RestError;
+use homeward_xmpp::{Account, Cause};
+use tokio::sync::mpsc;
+use tokio_util::task::AbortOnDropHandle;
+use xmpp_parsers::jid::FullJid;
+
+use crate::view::Layer;
+
+pub(crate) use conversation::Notifications;
+pub(crate) use link::{layer_view, roster_cause};
+use sessions::Sessions;
+
+/// What changed at the server.
+#[derive(Debug)]
+pub(crate) enum RemoteEvent {
+    /// A layer of the sign-in is under way.
+    Connecting(Layer),
+    /// Signed in; the presences follow. The round trip of the last ping, where there was one.
+    Connected(Option<Duration>),
+    /// Lost or not reached; the next try begins after this time. Nothing can be concluded about devices.
+    Suspended(Layer, Cause, Duration),
+    /// Refused; not tried again before the person does something.
+    Refused(Layer, Cause),
+    /// There is no account, or the person wants no connection.
+    Offline,
+    /// A device is available.
+    Present {
+        /// Exactly as received (RA-9).
+        jid: FullJid,
+        /// Who it says it is.
+        resource: OicResource,
+        /// Whether it is signed in with another account than ours.
+        contact: bool,
+    },
+    /// A device is no longer available.
+    Gone(FullJid),
+}
+
+/// Why a remote request brought no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum RemoteError {
+    /// We are not connected, or the device is not there: nothing was sent.
+    #[error("the device is not reachable over the server")]
+    NotThere,
+    /// The device refused a session: nothing was sent.
+    #[error("the device refuses a session ({0})")]
+    SessionRefused(String),
+    /// The request does not fit the session's block: nothing was sent.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// The deadline passed. `sent`: whether the request had gone out.
+    #[error("no answer in time")]
+    NoAnswer {
+        /// Whether the request had gone out.
+        sent: bool,
+    },
+    /// The connection or the device's session ended with the request out.
+    #[error("the connection ended before the answer")]
+    Cut,
+    /// The answer could not be read.
+    #[error("the answer could not be read: {0}")]
+    BadAnswer(RestError),
+}
+
+/// The remote side of the home. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Remote {
+    sessions: Arc<Sessions>,
+    wishes: mpsc::UnboundedSender<link::Wish>,
+    _link: Arc<AbortOnDropHandle<()>>,
+}
+
+impl Remote {
+    /// Starts without an account: offline.
+    pub(crate) fn start(events: mpsc::Sender<RemoteEvent>) -> Self {
+        let sessions = Arc::new(Sessions::default());
+        // Unbounded: only the person's own acts are sent here.
+        let (wishes, wished) = mpsc::unbounded_channel();
+        let link = tokio::spawn(link::run(sessions.clone(), wished, events));
+        Self { sessions, wishes, _link: Arc::new(AbortOnDropHandle::new(link)) }
+    }
+
+    /// Connects with this account from now on, or stays away.
+    pub(crate) fn use_account(&self, account: Option<Account>) {
+        let _ = self.wishes.send(link::Wish::Use(account.map(Box::new)));
+    }
+
+    /// Tries again at once, also after a refusal.
+    pub(crate) fn try_now(&self) {
+        let _ = self.wishes.send(link::Wish::TryNow);
+    }
+
+    /// Says good-bye and stays away; returns once that is done.
+    pub(crate) async fn close(&self) {
+        let (done, is_done) = tokio::sync::oneshot::channel();
+        if self.wishes.send(link::Wish::Close(done)).is_ok() {
+            let _ = is_done.await;
+        }
+    }
+
+    /// One request to a device, in its session; opens one if there is none. One request at a time per device: the
+    /// payload has no id, so this is always right.
+    pub(crate) async fn request(
+        &self,
+        jid: &FullJid,
+        request: &Request,
+        deadline: Duration,
+    ) -> Result<Response, RemoteError> {
+        crudn::request(&self.sessions, jid, request, deadline).await
+    }
+
+    /// An observation in a session of its own; ends when dropped.
+    pub(crate) async fn observe(
+        &self,
+        jid: &FullJid,
+        href: Href,
+        deadline: Duration,
+    ) -> Result<Notifications, RemoteError> {
+        crudn::observe(&self.sessions, jid, href, deadline).await
+    }
+}

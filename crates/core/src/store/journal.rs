@@ -1,0 +1,245 @@
+//! The onboarding journal: what a device had before, so that an undo is possible also after a restart.
+//!
+//! Never a credential: an undo writes back only accounts whose passwords are in the keyring.
+
+use homeward_protocol::onboarding::{Former, FormerAccount, LeftOnDevice, Step};
+use rusqlite::{OptionalExtension as _, Transaction};
+use serde::{Deserialize, Serialize};
+
+use super::{Store, failed};
+use crate::error::Error;
+
+/// One device's last run, as far as the way back needs it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct JournalEntry {
+    /// Which device: `view::Device::id`.
+    pub(crate) id: String,
+    /// What it had before the first run that changed it.
+    pub(crate) former: Former,
+    /// The server that it was given.
+    pub(crate) server: String,
+    /// And the port.
+    pub(crate) port: u16,
+    /// The account that it was given.
+    pub(crate) jid: String,
+    /// Whether the person allowed its credential to cross the network in the clear.
+    pub(crate) consent: bool,
+    /// The last step that began: what it writes is, or may be, on the device.
+    pub(crate) step: Step,
+    /// How the run, or an undo after it, left the device; absent while it goes on, or if the program ended in it.
+    pub(crate) left: Option<LeftOnDevice>,
+    /// When it began, in milliseconds since the Unix epoch.
+    pub(crate) began_at_ms: u64,
+}
+
+impl JournalEntry {
+    /// Whether the new server is, or may be, on the device.
+    pub(crate) fn server_written(&self) -> bool {
+        match self.left {
+            Some(LeftOnDevice::AsBefore | LeftOnDevice::SignedOut) => false,
+            Some(_) => true,
+            None => self.step >= Step::Server,
+        }
+    }
+
+    /// Whether the new account is, or may be, on the device.
+    pub(crate) fn account_written(&self) -> bool {
+        match self.left {
+            Some(LeftOnDevice::NewAccount) => true,
+            Some(LeftOnDevice::Unknown) | None => self.step >= Step::Account,
+            Some(_) => false,
+        }
+    }
+
+    /// Whether there is anything to put back.
+    pub(crate) fn can_be_undone(&self) -> bool {
+        self.server_written() || self.account_written()
+    }
+
+    /// Whether what the device had before `later` is what this run gave it.
+    fn gave(&self, later: &Former) -> bool {
+        let same_account = match &later.account {
+            FormerAccount::Jid(jid) => jid.to_lowercase() == self.jid.to_lowercase(),
+            // It does not tell; the server says enough.
+            FormerAccount::Unread => true,
+            // Only the server was written then.
+            FormerAccount::None => self.former.account == FormerAccount::None,
+        };
+        self.can_be_undone()
+            && later.address.eq_ignore_ascii_case(&self.server)
+            && later.port == Some(self.port)
+            && same_account
+    }
+}
+
+impl Store {
+    /// Begins a run's entry, before its first write. If the device has what an earlier run gave it, the way back still
+    /// leads to what it had before that one.
+    ///
+    /// # Errors
+    /// `StoreFailed`; then the run should not write.
+    pub(crate) fn begin_run(&self, entry: &JournalEntry) -> Result<(), Error> {
+        self.transaction(|transaction| {
+            let mut entry = entry.clone();
+            if let Some(earlier) = read(transaction, &entry.id)?
+                && earlier.gave(&entry.former)
+            {
+                entry.former = earlier.former;
+            }
+            write(transaction, &entry)
+        })
+    }
+
+    /// Notes that this step began, before it writes.
+    ///
+    /// # Errors
+    /// `StoreFailed`; then the step should not write.
+    pub(crate) fn run_reached(&self, id: &str, step: Step) -> Result<(), Error> {
+        self.change_run(id, |entry| entry.step = step)
+    }
+
+    /// Notes how the run, or its undo, left the device.
+    ///
+    /// # Errors
+    /// `StoreFailed`.
+    pub(crate) fn run_ended(&self, id: &str, left: LeftOnDevice) -> Result<(), Error> {
+        self.change_run(id, |entry| entry.left = Some(left))
+    }
+
+    /// A device's entry.
+    ///
+    /// # Errors
+    /// `StoreFailed`.
+    pub(crate) fn run(&self, id: &str) -> Result<Option<JournalEntry>, Error> {
+        self.transaction(|transaction| read(transaction, id))
+    }
+
+    /// All entries, in no order.
+    ///
+    /// # Errors
+    /// `StoreFailed`.
+    pub(crate) fn runs(&self) -> Result<Vec<JournalEntry>, Error> {
+        let connection = self.connection();
+        let mut statement = connection.prepare_cached("SELECT json FROM journal").map_err(failed)?;
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).map_err(failed)?;
+        let rows = rows.collect::<rusqlite::Result<Vec<_>>>().map_err(failed)?;
+        Ok(rows.iter().filter_map(|json| parse(json)).collect())
+    }
+
+    fn change_run(&self, id: &str, change: impl FnOnce(&mut JournalEntry)) -> Result<(), Error> {
+        self.transaction(|transaction| match read(transaction, id)? {
+            None => Ok(()),
+            Some(mut entry) => {
+                change(&mut entry);
+                write(transaction, &entry)
+            }
+        })
+    }
+}
+
+fn read(transaction: &Transaction<'_>, id: &str) -> rusqlite::Result<Option<JournalEntry>> {
+    let select = "SELECT json FROM journal WHERE id = ?1";
+    let json: Option<String> = transaction.query_row(select, [id], |row| row.get(0)).optional()?;
+    Ok(json.and_then(|json| parse(&json)))
+}
+
+fn write(transaction: &Transaction<'_>, entry: &JournalEntry) -> rusqlite::Result<()> {
+    let json = serde_json::to_string(entry).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    transaction.execute("INSERT OR REPLACE INTO journal (id, json) VALUES (?1, ?2)", (&entry.id, json)).map(drop)
+}
+
+fn parse(json: &str) -> Option<JournalEntry> {
+    serde_json::from_str(json).inspect_err(|error| tracing::warn!(%error, "a journal entry cannot be read")).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::super::testing::Folder;
+    use super::*;
+
+    fn entry() -> JournalEntry {
+        JournalEntry {
+            id: "a".to_owned(),
+            former: Former {
+                address: "old.example".to_owned(),
+                port: Some(5223),
+                account: FormerAccount::Jid("old@old.example".to_owned()),
+            },
+            server: "xmpp.hearth.example".to_owned(),
+            port: 5222,
+            jid: "maren@hearth.example".to_owned(),
+            consent: true,
+            step: Step::Server,
+            left: None,
+            began_at_ms: 1,
+        }
+    }
+
+    #[test]
+    fn an_entry_tells_after_a_crash_what_may_be_on_the_device() {
+        let folder = Folder::new();
+        let store = Store::open(folder.path()).unwrap();
+        store.begin_run(&entry()).unwrap();
+        let read = store.run("a").unwrap().unwrap();
+        assert_eq!((read.server_written(), read.account_written()), (true, false));
+        store.run_reached("a", Step::Account).unwrap();
+        drop(store);
+        let store = Store::open(folder.path()).unwrap();
+        let read = store.run("a").unwrap().unwrap();
+        assert_eq!((read.server_written(), read.account_written()), (true, true));
+        assert_eq!(read.former, entry().former);
+        assert_eq!(store.runs().unwrap(), [read]);
+    }
+
+    #[test]
+    fn what_was_put_back_need_not_be_put_back_again() {
+        let folder = Folder::new();
+        let store = Store::open(folder.path()).unwrap();
+        store.begin_run(&JournalEntry { step: Step::Online, ..entry() }).unwrap();
+        for (left, written) in [
+            (LeftOnDevice::AsBefore, (false, false)),
+            (LeftOnDevice::NewServer, (true, false)),
+            (LeftOnDevice::NewAccount, (true, true)),
+            (LeftOnDevice::SignedOut, (false, false)),
+            (LeftOnDevice::NewServerSignedOut, (true, false)),
+            (LeftOnDevice::Unknown, (true, true)),
+        ] {
+            store.run_ended("a", left).unwrap();
+            let read = store.run("a").unwrap().unwrap();
+            assert_eq!((read.server_written(), read.account_written()), written, "{left:?}");
+        }
+    }
+
+    #[test]
+    fn a_second_run_keeps_the_way_back_to_what_was_there_before_the_first() {
+        let folder = Folder::new();
+        let store = Store::open(folder.path()).unwrap();
+        store.begin_run(&entry()).unwrap();
+        store.run_ended("a", LeftOnDevice::NewAccount).unwrap();
+        let account = FormerAccount::Jid("maren@hearth.example".to_owned());
+        let ours = Former { address: "xmpp.hearth.example".to_owned(), port: Some(5222), account };
+        store.begin_run(&JournalEntry { former: ours, ..entry() }).unwrap();
+        assert_eq!(store.run("a").unwrap().unwrap().former, entry().former);
+    }
+
+    #[test]
+    fn a_device_that_somebody_else_moved_in_between_goes_back_there() {
+        let folder = Folder::new();
+        let store = Store::open(folder.path()).unwrap();
+        store.begin_run(&entry()).unwrap();
+        store.run_ended("a", LeftOnDevice::NewAccount).unwrap();
+        let other = Former { address: "third.example".to_owned(), ..entry().former };
+        store.begin_run(&JournalEntry { former: other.clone(), ..entry() }).unwrap();
+        assert_eq!(store.run("a").unwrap().unwrap().former, other);
+    }
+
+    #[test]
+    fn a_run_that_was_never_begun_has_no_entry() {
+        let folder = Folder::new();
+        let store = Store::open(folder.path()).unwrap();
+        store.run_reached("a", Step::Account).unwrap();
+        assert_eq!(store.run("a").unwrap(), None);
+    }
+}
