@@ -1,0 +1,17 @@
+//! `cargo xtask bench`: measures the release build, beside what it is compared with, and writes `target/bench/report.json`.
+
+use crate::desktop::Desktop;
+use crate::stage::Stages;
+use crate::tree::{Failure, Tree, run as run_command};
+use crate::{compile, setup};
+
+/// The command.
+pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
+    let mut stages = Stages::default();
+    setup::for_tests(tree, &mut stages)?;
+    stages.run("release build", || compile::programs(tree, &["--workspace", "--release"]))?;
+    let program = tree.target("release/bench").display().to_string();
+    let words = std::iter::once(&program).chain(arguments).map(String::as_str).collect::<Vec<_>>();
+    let desktop = Desktop::new()?;
+    stages.run("measurements", || run_command(&mut desktop.command(tree, &words)))
+}

@@ -1,0 +1,120 @@
+//! `cargo xtask test`: the set-up, then everything, with the seconds of each stage.
+
+mod program;
+
+use std::path::Path;
+
+use crate::compile::{self, TestProgram};
+use crate::desktop::Desktop;
+use crate::stage::{Stages, say};
+use crate::tally::Tally;
+use crate::tree::{Failure, Tree, output_of};
+use crate::{check, setup};
+
+/// The package of the end-to-end tests.
+const END_TO_END: &str = "tests";
+/// Beginning of the names of those that drive the window, and so run on a virtual desktop.
+const IN_THE_WINDOW: &str = "window";
+
+/// The command.
+pub(crate) fn run(tree: &Tree) -> Result<(), Failure> {
+    let mut stages = Stages::default();
+    setup::for_tests(tree, &mut stages)?;
+    let mut tally = Tally::default();
+    let logs = tree.empty_folder("test")?;
+
+    let set_up = stages.succeeded();
+    check::lints(tree, &mut stages);
+    let built = stages.attempt("build", || compile::everything(tree));
+    if let Some(programs) = &built {
+        stages.attempt("types shared with the UI", || check::bindings(tree, programs));
+    }
+    check::rules(tree, &mut stages);
+    tally.passed += stages.succeeded() - set_up;
+    for name in stages.failed() {
+        tally.add(Tally::failure(name));
+    }
+
+    stages.attempt("UI", || counted(&mut tally, vitest(tree, &logs)?));
+    if let Some(programs) = built {
+        let (end_to_end, unit): (Vec<_>, Vec<_>) =
+            programs.into_iter().partition(|program| program.folder == tree.path(END_TO_END));
+        stages.attempt("unit", || counted(&mut tally, all(&unit, |program| program::run(tree, None, program, &logs))?));
+        stages.attempt("documentation", || counted(&mut tally, documentation(tree)?));
+        for program in end_to_end {
+            let desktop = program.target.starts_with(IN_THE_WINDOW).then(Desktop::new).transpose()?;
+            stages.attempt(&program.name(tree), || {
+                counted(&mut tally, program::run(tree, desktop.as_ref(), &program, &logs)?)
+            });
+        }
+    }
+
+    stages.summarise();
+    report(tree, &tally)
+}
+
+/// Adds to the sum; a stage with a failed test has failed.
+fn counted(sum: &mut Tally, tally: Tally) -> Result<(), Failure> {
+    let failed = tally.failed;
+    sum.add(tally);
+    if failed == 0 { Ok(()) } else { Err(Failure::Tests { failed }) }
+}
+
+fn all(
+    programs: &[TestProgram],
+    mut run: impl FnMut(&TestProgram) -> Result<Tally, Failure>,
+) -> Result<Tally, Failure> {
+    let mut sum = Tally::default();
+    for program in programs {
+        sum.add(run(program)?);
+    }
+    Ok(sum)
+}
+
+fn vitest(tree: &Tree, logs: &Path) -> Result<Tally, Failure> {
+    let report = logs.join("vitest.json");
+    let mut command = tree.command("npx");
+    command.args(["vitest", "run", "--reporter=default", "--reporter=json"]);
+    command.arg(format!("--outputFile.json={}", report.display())).current_dir(tree.path("ui"));
+    let ended = crate::tree::run(&mut command);
+    let written = std::fs::read_to_string(&report).ok().and_then(|text| serde_json::from_str(&text).ok());
+    match (written, ended) {
+        (None, Err(failure)) => Err(failure),
+        (None, Ok(())) => Ok(Tally::failure("ui: vitest wrote no report")),
+        (Some(report), ended) => {
+            let mut tally = Tally::of_vitest(&report);
+            // An error outside of any test.
+            if ended.is_err() && tally.failed == 0 {
+                tally.add(Tally::failure("ui: vitest"));
+            }
+            Ok(tally)
+        }
+    }
+}
+
+fn documentation(tree: &Tree) -> Result<Tally, Failure> {
+    let output = output_of(&mut tree.cargo(&["test", "--workspace", "--doc", "--locked", "--no-fail-fast"]));
+    match output {
+        Ok(output) => Ok(Tally::of_libtest("documentation", &output)),
+        Err(Failure::Ended { .. }) => Ok(Tally::failure("documentation: see `cargo test --workspace --doc`")),
+        Err(failure) => Err(failure),
+    }
+}
+
+fn report(tree: &Tree, tally: &Tally) -> Result<(), Failure> {
+    for name in &tally.failures {
+        say(&format!("FAILED: {name}"));
+    }
+    for skipped in &tally.skipped {
+        say(&format!("SKIPPED: {skipped}"));
+    }
+    let Tally { passed, failed, skipped, .. } = tally;
+    let skipped = skipped.len();
+    // Where everything can be had, everything is run.
+    let may_skip = !cfg!(target_os = "linux") || output_of(tree.command("id").arg("-u"))?.trim() != "0";
+    if skipped > 0 && !may_skip {
+        say("As root on Linux no test may be skipped.");
+    }
+    say(&format!("{passed} passed, {failed} failed, {skipped} skipped"));
+    if *failed == 0 && (skipped == 0 || may_skip) { Ok(()) } else { Err(Failure::Tests { failed: *failed }) }
+}
