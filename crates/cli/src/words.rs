@@ -1,0 +1,145 @@
+//! The words that a person reads in the terminal: what happened, and what to do.
+
+use homeward_core::view::{AccountWarning, LeftOnDevice, SearchHint, Step};
+use homeward_core::{Code, Error};
+
+/// What happened, with the words of who reported it, and what to do.
+pub(crate) fn sentence(error: &Error) -> String {
+    let happened = error.message.trim_end_matches('.');
+    let details = match &error.details {
+        Some(details) if !happened.contains(details.as_str()) => format!(" ({})", details.trim_end_matches('.')),
+        _ => String::new(),
+    };
+    format!("{happened}{details}. {}", advice(error.code)).trim_end().to_owned()
+}
+
+fn advice(code: Code) -> &'static str {
+    match code {
+        Code::JidInvalid => "Give it as user@domain, without a resource.",
+        Code::PasswordMissing => "Give it by HOMEWARD_PASSWORD or --password-stdin, or save it by `account set`.",
+        Code::ServerInvalid => "Give a host name or an IP address, without scheme and port.",
+        Code::PortInvalid => "XMPP's is 5222.",
+        Code::CaFileInvalid => "Give a file with the authority's certificate in PEM form.",
+        Code::LoopbackAddress => {
+            "Give an address that the devices can reach, or limit the search to this computer by naming its loopback \
+             --interface."
+        }
+        Code::NoAccount => "Save one first: `homewardctl account set --jid user@domain`.",
+        Code::DnsFailed => "Check the server's name, and this computer's connection.",
+        Code::TcpRefused | Code::NotXmpp => "Check server and port; `account show` prints them.",
+        Code::Unreachable => "Check the server's address, and this computer's connection.",
+        Code::Silent => {
+            "Try again; if it stays silent, check the server's address and port, and the firewalls between."
+        }
+        Code::HostUnknown => "Check the domain of the JID, and the server's address.",
+        Code::TlsNotOffered | Code::NoSafeMechanism => {
+            "Its operator has to allow it; Homeward does not go on without, for the password's sake."
+        }
+        Code::TlsFailed => "Check that the server offers TLS 1.2 or later at this port.",
+        Code::CertificateUnknown => "If you know its authority, give the certificate's file by `account set --ca`.",
+        Code::CertificateExpired => "Its operator has to renew it; or this computer's clock is wrong.",
+        Code::CertificateWrongName => "It must be for the domain of the JID; check the JID and the server's address.",
+        Code::NotAuthorized => "Check the JID and the password; `account set` takes new ones.",
+        Code::AccountDisabled => "Ask the server's operator.",
+        Code::ServerNotProven => "It may be an impostor: do not sign in there before you know why.",
+        Code::ResourceChanged => "Ask the server's operator: devices and clients need the resource that they ask for.",
+        Code::ResourceConflict => "End the other program, or give it a HOMEWARD_HOME of its own.",
+        Code::TooManySessions => "End other programs of this account, or ask the operator for a higher limit.",
+        Code::ServerClosed | Code::ConnectionLost => "Try again; if it stays so, the server's log tells why.",
+        Code::RosterRefused => "Ask the server's operator: without it, other people's devices stay hidden.",
+        Code::AddressInvalid => "Give it as host, host:port or [v6%zone]:port.",
+        Code::NothingThere => "Check the address, and that the device is switched on.",
+        Code::InterfaceUnknown => "Check the name after --interface, or in HOMEWARD_INTERFACES.",
+        Code::DeviceUnknown => "`homewardctl discover` and `homewardctl devices` show which there are.",
+        Code::NotReachable => "Check that it is switched on and online, or give it more time by --timeout.",
+        Code::NoAnswer => "Try again; nothing was changed.",
+        Code::OutcomeUnknown => "Read the resource to see what holds now.",
+        Code::DeviceRefused | Code::BadAnswer | Code::SessionRefused | Code::Cancelled | Code::Internal => "",
+        Code::TooLarge => "Write less at a time.",
+        Code::RequestInvalid => "A path starts with /, and a body is JSON.",
+        Code::NoRemoteAccess => "It can be used on the local network only.",
+        Code::ConsentNeeded => {
+            "Say --allow-unencrypted if the account's password may cross this network in clear text, where others on it \
+             can read it."
+        }
+        Code::SecuredOnly => "This version cannot open one: use the maker's own tool.",
+        Code::DeviceReportsError => "Check that the device can reach the server, and trusts its certificate.",
+        Code::NotSeenOnline => {
+            "Check that the device can reach the server, trusts its certificate, and has the right time."
+        }
+        Code::IdentityMismatch => "Do not use it before you know why.",
+        Code::NotPutBack => "Onboard it again, or reset it.",
+        Code::KeyringUnavailable => "Give the password by HOMEWARD_PASSWORD or --password-stdin.",
+        Code::StoreFailed => "Check the folder that HOMEWARD_HOME names, and its permissions.",
+    }
+}
+
+/// What a step does, as far as it is done.
+pub(crate) fn step(step: Step) -> &'static str {
+    match step {
+        Step::Read => "Remote Access read",
+        Step::Server => "server written",
+        Step::Account => "account written",
+        Step::Status => "status watched",
+        Step::Online => "seen online",
+        Step::Identity => "identity confirmed",
+    }
+}
+
+/// What a run that did not end well left on the device.
+pub(crate) fn left(left: LeftOnDevice) -> &'static str {
+    match left {
+        LeftOnDevice::AsBefore => "The device is as it was before.",
+        LeftOnDevice::NewServer => "The device has the new server now, and its former account.",
+        LeftOnDevice::NewAccount => "The device has the new server and the new account now.",
+        LeftOnDevice::SignedOut => "The device has its former server, no account, and stays signed out.",
+        LeftOnDevice::NewServerSignedOut => "The device has the new server, no account, and stays signed out.",
+        LeftOnDevice::Unknown => "It is not known what the device has now.",
+    }
+}
+
+/// What the silence on an interface suggests.
+pub(crate) fn hint(hint: SearchHint) -> &'static str {
+    match hint {
+        SearchHint::NothingCameBack => {
+            "there is no device, the network keeps devices apart (a guest network does), or a firewall drops unicast \
+             answers to multicast"
+        }
+        SearchHint::CouldNotSend => "nothing could be sent: no multicast here, or the system forbids it",
+        SearchHint::NoDeviceAmongAnswers => "what answered were no devices",
+    }
+}
+
+/// What should be known about an account's server; not a refusal.
+pub(crate) fn warning(warning: AccountWarning) -> &'static str {
+    match warning {
+        AccountWarning::PrivateAddress => "the server's address is a private one: devices reach it from home only",
+        AccountWarning::OwnCa => "the devices must trust this certificate authority too",
+        AccountWarning::DirectTlsOnly => {
+            "this port answers with direct TLS only; the devices sign in by STARTTLS, and need such a port"
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_says_what_happened_by_whose_words_and_what_to_do() {
+        let error = Error::new(Code::DeviceReportsError, "the device reports an error").with_details("no such host");
+        let said = sentence(&error);
+        assert!(said.starts_with("the device reports an error (no such host). Check"), "{said}");
+    }
+
+    #[test]
+    fn words_that_the_message_has_already_are_not_said_twice() {
+        let error = Error::new(Code::DeviceRefused, "the connection was lost (reset).").with_details("reset");
+        assert_eq!(sentence(&error), "the connection was lost (reset).");
+    }
+
+    #[test]
+    fn missing_consent_names_the_flag() {
+        assert!(sentence(&Error::new(Code::ConsentNeeded, "no")).contains("--allow-unencrypted"));
+    }
+}
