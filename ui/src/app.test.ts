@@ -1,0 +1,143 @@
+import { fireEvent, screen, waitFor } from "@testing-library/svelte";
+import { describe, expect, it, vi } from "vitest";
+import { failure, FakeHost } from "./host/fake";
+import { account } from "./host/fake-story";
+import { screenAt } from "./screen";
+import { at, maybe, openWindow, signedIn, until, visit } from "./test-home";
+import { violations } from "./test-setup";
+
+describe("the address", () => {
+  it.each([
+    ["", false, { is: "welcome" }],
+    ["#/settings", false, { is: "welcome" }],
+    ["#/add", false, { is: "wizard", at: "add" }],
+    ["", true, { is: "home" }],
+    ["#/account", true, { is: "wizard", at: "account" }],
+    [
+      "#/device/jonas%40hearth.example%2Fabc/resources",
+      true,
+      { is: "device", id: "jonas@hearth.example/abc", tab: "resources" },
+    ],
+    ["#/device/%E0%A4%A", true, { is: "device", id: "%E0%A4%A", tab: "controls" }],
+    ["#/device", true, { is: "home" }],
+    ["#/nowhere", true, { is: "home" }],
+  ] as const)("%s (account: %s)", (hash, hasAccount, expected) => {
+    expect(screenAt(hash, hasAccount)).toEqual(expected);
+  });
+});
+
+describe("the window", () => {
+  it("welcomes where there is no account", async () => {
+    await openWindow(new FakeHost());
+    expect(screen.getByRole("heading", { level: 1 }).textContent).toBe("Reach your home from anywhere");
+    expect(at("welcome-start").getAttribute("href")).toBe("#/add");
+    expect(await violations()).toEqual([]);
+  });
+
+  it("says what is wrong where the home does not open", async () => {
+    const host = new FakeHost();
+    vi.spyOn(host, "snapshot").mockRejectedValue(failure("store-failed", "database is locked"));
+    await openWindow(host);
+    expect(screen.getByRole("alert").textContent).toContain("database is locked");
+    expect(await violations()).toEqual([]);
+  });
+
+  it("signs in to an account whose devices are set up already", async () => {
+    await openWindow(new FakeHost(), "#/account");
+    await fireEvent.input(at("account-jid"), { target: { value: account.jid } });
+    await fireEvent.input(at("account-password"), { target: { value: "secret" } });
+    await fireEvent.click(at("account-check"));
+    await until("check", "good");
+    await fireEvent.click(at("account-next"));
+    await waitFor(() => expect(location.hash).toBe("#/"));
+  });
+
+  it("keeps a failed command's notice until it is put away", async () => {
+    const host = new FakeHost({ ...signedIn(), connection: { state: "refused", error: failure("server-closed") } });
+    vi.spyOn(host, "tryNow").mockRejectedValue(failure("internal", "poisoned"));
+    await openWindow(host);
+    await fireEvent.click(at("banner-try"));
+    await waitFor(() =>
+      expect(document.querySelector(".toast")?.textContent).toContain("Something in Homeward itself went wrong."),
+    );
+    expect(await violations()).toEqual([]);
+    await fireEvent.click(screen.getByRole("button", { name: "Dismiss" }));
+    expect(document.querySelector(".toast")).toBeNull();
+  });
+});
+
+describe("a password that is not taken", () => {
+  const locked = () =>
+    new FakeHost({ ...signedIn(), connection: { state: "refused", error: failure("not-authorized") } });
+
+  it("is asked for, tried once, and opens the home again", async () => {
+    const host = locked();
+    host.knobs.checkFailsAt = { layer: "sasl", failure: failure("not-authorized") };
+    await openWindow(host);
+    expect(screen.getByRole("heading", { level: 1 }).textContent).toBe("hearth.example no longer takes this password");
+    expect(await violations()).toEqual([]);
+    await fireEvent.input(at("locked-password"), { target: { value: "wrong again" } });
+    await fireEvent.submit(at("locked"));
+    await waitFor(() => expect(screen.getByRole("alert").dataset.code).toBe("not-authorized"));
+    expect(host.asked.filter((asked) => asked.startsWith("setAccount"))).toEqual([]);
+    host.knobs.checkFailsAt = null;
+    await fireEvent.input(at("locked-password"), { target: { value: "right" } });
+    await fireEvent.submit(at("locked"));
+    await until("tile-reading-lamp");
+    expect(host.lastPassword).toBe("right");
+  });
+
+  it("does not hide what was last known", async () => {
+    await openWindow(locked());
+    await fireEvent.click(at("locked-look"));
+    await until("tile-cabin-heater", "away");
+    expect(at("banner-account")).toBeTruthy();
+  });
+
+  it("is asked for at each start where no keyring keeps it", async () => {
+    const host = new FakeHost({
+      ...signedIn(),
+      account: { ...account, hasPassword: false },
+      connection: { state: "refused", error: failure("password-missing") },
+    });
+    await openWindow(host);
+    expect(screen.getByRole("heading", { level: 1 }).textContent).toBe("Sign in at hearth.example again");
+  });
+});
+
+describe("the settings", () => {
+  it("show account, keyring and connection", async () => {
+    await openWindow(new FakeHost(signedIn()), "#/settings");
+    expect(screen.getByText("maren@hearth.example")).toBeTruthy();
+    expect(at("settings-keyring").textContent).toContain("Kept");
+    expect(maybe("settings-try")).toBeNull();
+    expect(await violations()).toEqual([]);
+  });
+
+  it("say that no keyring keeps the password", async () => {
+    await openWindow(
+      new FakeHost({ ...signedIn(), keyring: { state: "unavailable", details: "no such service" } }),
+      "#/settings",
+    );
+    expect(at("settings-keyring").textContent).toContain("It stays in memory until you quit");
+    expect(at("settings-keyring").textContent).toContain("no such service");
+    expect(await violations()).toEqual([]);
+  });
+
+  it("sign in here after another program took the place", async () => {
+    const host = new FakeHost({ ...signedIn(), connection: { state: "refused", error: failure("resource-conflict") } });
+    await openWindow(host, "#/settings");
+    expect(at("settings-try").textContent).toContain("Sign in here");
+    await fireEvent.click(at("settings-try"));
+    await until("settings-connection", "connected");
+    expect(host.asked).toEqual(["tryNow"]);
+  });
+
+  it("are reached by the rail", async () => {
+    await openWindow(new FakeHost(signedIn()));
+    expect(at("nav-settings").getAttribute("href")).toBe("#/settings");
+    visit("#/settings");
+    await until("settings-account");
+    expect(at("nav-settings").getAttribute("aria-current")).toBe("page");
+  });
+});

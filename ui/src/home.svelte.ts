@@ -1,0 +1,158 @@
+/**
+ * The store: one live copy of the home in this window.
+ *
+ * Subscribe, then take a snapshot, then apply the numbered events: so none is lost between. After a gap or a lag it
+ * takes a new snapshot. What it shows is only what the home told, but for wishes of this window (`state.ts`).
+ */
+import type { AccountForm } from "./host/bindings/AccountForm";
+import type { Device } from "./host/bindings/Device";
+import type { Error as Failure } from "./host/bindings/Error";
+import type { Numbered } from "./host/bindings/Numbered";
+import type { OnboardChoice } from "./host/bindings/OnboardChoice";
+import type { JsonValue } from "./host/bindings/serde_json/JsonValue";
+import { asFailure, type Host } from "./host/host";
+import { apply, ask, drop, settle, stateOf, withAsked, type HomeState } from "./state";
+
+export type Opening = { is: "opening" } | { is: "open" } | { is: "broken"; failure: Failure };
+
+/** Our choice: as long as two batches of events; then nothing more is to be told of an answered wish. */
+const LAST_WORD_MS = 1_000;
+/** Our choice: scrolling by does not describe every device passed. */
+const WATCH_AFTER_MS = 150;
+
+export class Home {
+  readonly host: Host;
+  opening = $state.raw<Opening>({ is: "opening" });
+  /** Failures of commands, each told once. */
+  notices = $state.raw<readonly { id: number; failure: Failure }[]>([]);
+
+  #state = $state.raw<HomeState | null>(null);
+  /** Events that came while a snapshot was under way. */
+  #waiting: Numbered[] | null = [];
+  #notice = 0;
+  #turn = 0;
+  /** A snapshot is under way; and the next one is wanted already. */
+  #renewing = false;
+  #again = false;
+  #watching: ReturnType<typeof setTimeout> | undefined;
+  #watched = "";
+
+  constructor(host: Host) {
+    this.host = host;
+  }
+
+  async open(): Promise<void> {
+    try {
+      await this.host.subscribe(
+        (batch) => this.#take(batch),
+        () => void this.#renew(),
+      );
+      await this.#renew();
+    } catch (thrown) {
+      this.opening = { is: "broken", failure: asFailure(thrown) };
+    }
+  }
+
+  /** Only behind `opening.is === "open"`. */
+  get state(): HomeState {
+    if (!this.#state) throw new Error("the home is not open yet");
+    return this.#state;
+  }
+
+  device(id: string): Device | undefined {
+    const device = this.state.devices.get(id);
+    return device && withAsked(device, this.state.asked);
+  }
+
+  /** Asks for a value; shows it as a wish at once. */
+  async set(id: string, href: string, value: { [property: string]: JsonValue }): Promise<void> {
+    const turn = ++this.#turn;
+    this.#state = ask(this.state, id, href, value, Date.now(), turn);
+    let failed: Failure | null = null;
+    try {
+      await this.host.set(id, href, value);
+    } catch (thrown) {
+      failed = asFailure(thrown);
+    }
+    this.#state = settle(this.state, id, href, turn, failed);
+    if (!failed) setTimeout(() => (this.#state = drop(this.state, id, href, turn)), LAST_WORD_MS);
+  }
+
+  /** The devices on screen; told to the host once the scrolling rests. The same ones again change nothing. */
+  watch(ids: readonly string[]): void {
+    const key = ids.join("\n");
+    if (key === this.#watched) return;
+    this.#watched = key;
+    clearTimeout(this.#watching);
+    this.#watching = setTimeout(() => void this.attempt(() => this.host.watch([...ids])), WATCH_AFTER_MS);
+  }
+
+  onboard(choices: OnboardChoice[]): Promise<boolean> {
+    return this.attempt(async () => {
+      const runs = new Map(this.state.runs);
+      for (const run of await this.host.onboard(choices)) runs.set(run.id, run);
+      // What has been told by an event in the meantime is newer than the answer.
+      for (const { id } of choices) {
+        const told = this.state.runs.get(id);
+        if (told && told.startedAtMs >= (runs.get(id)?.startedAtMs ?? 0)) runs.set(id, told);
+      }
+      this.#state = { ...this.state, runs };
+    });
+  }
+
+  async setAccount(form: AccountForm, password: string | null): Promise<boolean> {
+    return this.attempt(async () => {
+      const account = await this.host.setAccount(form, password);
+      this.#state = { ...this.state, account };
+    });
+  }
+
+  /** Runs a command; a failure becomes a notice. Whether it succeeded. */
+  async attempt(command: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await command();
+      return true;
+    } catch (thrown) {
+      this.notices = [...this.notices.slice(-2), { id: ++this.#notice, failure: asFailure(thrown) }];
+      return false;
+    }
+  }
+
+  dismiss(id: number): void {
+    this.notices = this.notices.filter((notice) => notice.id !== id);
+  }
+
+  #take(batch: Numbered[]): void {
+    if (this.#waiting) {
+      this.#waiting.push(...batch);
+      return;
+    }
+    if (!this.#state) return;
+    const applied = apply(this.#state, batch);
+    if (applied.is === "applied") this.#state = applied.state;
+    else void this.#renew();
+  }
+
+  async #renew(): Promise<void> {
+    if (this.#renewing) {
+      this.#again = true;
+      return;
+    }
+    this.#renewing = true;
+    this.#waiting ??= [];
+    try {
+      const fresh = stateOf(await this.host.snapshot());
+      const kept = this.#state ? { ...fresh, asked: this.#state.asked } : fresh;
+      const applied = apply(kept, this.#waiting);
+      this.#state = applied.is === "applied" ? applied.state : kept;
+      if (applied.is === "gap") this.#again = true;
+      this.opening = { is: "open" };
+    } catch (thrown) {
+      this.opening = { is: "broken", failure: asFailure(thrown) };
+    }
+    this.#waiting = null;
+    const again = this.#again;
+    this.#renewing = this.#again = false;
+    if (again && this.opening.is === "open") await this.#renew();
+  }
+}

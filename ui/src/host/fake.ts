@@ -1,0 +1,451 @@
+/**
+ * A home that is made up, in the browser: for tests and drafts. Never in the release bundle (a test looks).
+ *
+ * It keeps the same contract as the real one: numbered events, wishes that become facts later, runs step by step.
+ * Time is a parameter: with `pace: 0` everything that takes time is done in the next task.
+ */
+import type { Account } from "./bindings/Account";
+import type { AccountCheck } from "./bindings/AccountCheck";
+import type { AccountForm } from "./bindings/AccountForm";
+import type { Answer } from "./bindings/Answer";
+import type { Code } from "./bindings/Code";
+import type { Connection } from "./bindings/Connection";
+import type { Device } from "./bindings/Device";
+import type { Error as Failure } from "./bindings/Error";
+import type { Event } from "./bindings/Event";
+import type { Layer } from "./bindings/Layer";
+import type { Numbered } from "./bindings/Numbered";
+import type { OnboardChoice } from "./bindings/OnboardChoice";
+import type { Run } from "./bindings/Run";
+import type { RunState } from "./bindings/RunState";
+import type { ServerSuggestion } from "./bindings/ServerSuggestion";
+import type { Snapshot } from "./bindings/Snapshot";
+import type { Step } from "./bindings/Step";
+import type { StepState } from "./bindings/StepState";
+import type { JsonValue } from "./bindings/serde_json/JsonValue";
+import { account, emptySnapshot, nearby, online, story } from "./fake-story";
+import type { Host, WrittenRequest } from "./host";
+
+export const failure = (code: Code, details: string | null = null): Failure => ({
+  code,
+  message: `made up: ${code}`,
+  details,
+});
+
+const layers: readonly Layer[] = ["dns", "tcp", "tls", "sasl", "bind", "roster"];
+const took: Record<Layer, number> = { dns: 12, tcp: 9, tls: 21, sasl: 34, bind: 8, roster: 11 };
+const steps: readonly Step[] = ["read", "server", "account", "status", "online", "identity"];
+
+/** What goes wrong in this home, by knob. */
+export type Knobs = {
+  /** Milliseconds that one thing takes. */
+  pace: number;
+  /** The account check stops here. */
+  checkFailsAt: { layer: Layer; failure: Failure } | null;
+  /** The form is refused. */
+  formRefused: Failure | null;
+  /** Device id → the step at which its run fails. */
+  runFailsAt: Map<string, { step: Step; failure: Failure }>;
+  /** Device ids whose wishes fail, with what. */
+  setFails: Map<string, Failure>;
+  /** Wishes stay wishes. */
+  never: boolean;
+  requestFails: Failure | null;
+};
+
+export class FakeHost implements Host {
+  readonly knobs: Knobs = {
+    pace: 0,
+    checkFailsAt: null,
+    formRefused: null,
+    runFailsAt: new Map(),
+    setFails: new Map(),
+    never: false,
+    requestFails: null,
+  };
+  /** What was asked of this host, in order, without passwords. */
+  readonly asked: string[] = [];
+  watched: string[] = [];
+  chosenFile: string | null = "/home/maren/hearth-ca.pem";
+  copied = "";
+  suggestion: ServerSuggestion = { server: "xmpp.hearth.example", port: 5222, fromDns: true };
+  lastPassword: string | null = null;
+
+  #now: Snapshot;
+  #sequence = 0;
+  #readers: { onEvents: (batch: Numbered[]) => void; onLagged: () => void }[] = [];
+  /** Devices that the search brings, one after the other. */
+  #nearby: Device[];
+  #stopped = new Set<string>();
+
+  constructor(snapshot: Partial<Snapshot> = {}, nearby: Device[] = []) {
+    this.#now = { ...emptySnapshot(), ...snapshot };
+    this.#sequence = this.#now.sequence;
+    this.#nearby = nearby;
+  }
+
+  /** Publishes one event, as the real home would. */
+  tell(event: Event): void {
+    this.#keep(event);
+    const batch = [{ sequence: ++this.#sequence, event }];
+    for (const reader of this.#readers) reader.onEvents(batch);
+  }
+
+  /** Loses events on their way: readers have to take a new snapshot. */
+  lose(event: Event, lagged: boolean): void {
+    this.#keep(event);
+    this.#sequence++;
+    if (lagged) for (const reader of this.#readers) reader.onLagged();
+  }
+
+  change(id: string, change: (device: Device) => Device): void {
+    const device = this.#now.devices.find((each) => each.id === id);
+    if (device) this.tell({ type: "device-changed", device: change(structuredClone(device)) });
+  }
+
+  device(id: string): Device | undefined {
+    return this.#now.devices.find((each) => each.id === id);
+  }
+
+  async snapshot(): Promise<Snapshot> {
+    return structuredClone({ ...this.#now, sequence: this.#sequence });
+  }
+
+  async subscribe(onEvents: (batch: Numbered[]) => void, onLagged: () => void): Promise<void> {
+    this.#readers.push({ onEvents, onLagged });
+  }
+
+  async startSearch(): Promise<void> {
+    this.asked.push("startSearch");
+    const { interfaces } = this.#now.search;
+    this.tell({
+      type: "search-changed",
+      search: { ...this.#now.search, running: true, round: this.#now.search.round || 1 },
+    });
+    const [first, ...others] = interfaces;
+    for (const device of this.#nearby.splice(0)) {
+      await this.#pause();
+      const known = this.#now.devices.find((each) => each.id === device.id);
+      this.tell({ type: "device-changed", device: known ? { ...known, lan: device.lan } : device });
+      if (!first) continue;
+      const search = this.#now.search;
+      const on = search.interfaces[0] ?? first;
+      this.tell({
+        type: "search-changed",
+        search: {
+          ...search,
+          round: 2,
+          interfaces: [{ ...on, devices: on.devices + 1, received: on.received + 4 }, ...others],
+        },
+      });
+    }
+  }
+
+  async stopSearch(): Promise<void> {
+    this.asked.push("stopSearch");
+    this.tell({ type: "search-changed", search: { ...this.#now.search, running: false } });
+  }
+
+  async addAddress(address: string): Promise<string[]> {
+    this.asked.push(`addAddress ${address}`);
+    await this.#pause();
+    if (!address.startsWith("192.168.7.20")) throw failure("nothing-there");
+    const boiler = story().find((device) => device.name === "Boiler room");
+    if (!boiler) throw failure("nothing-there");
+    this.tell({ type: "device-changed", device: boiler });
+    return [boiler.id];
+  }
+
+  async suggestServer(jid: string): Promise<ServerSuggestion> {
+    this.asked.push(`suggestServer ${jid}`);
+    await this.#pause();
+    return this.suggestion;
+  }
+
+  async checkAccount(form: AccountForm, password: string | null): Promise<AccountCheck> {
+    this.asked.push(`checkAccount ${form.jid} ${form.server} ${form.port} ${form.ca ?? "-"}`);
+    this.lastPassword = password;
+    if (this.knobs.formRefused) throw this.knobs.formRefused;
+    const check: AccountCheck = {
+      layers: layers.map((layer) => ({ layer, state: { is: "waiting" }, elapsedMs: null })),
+      running: true,
+      warnings: [],
+      certificate: null,
+    };
+    const fails =
+      form.ca && this.knobs.checkFailsAt?.failure.code === "certificate-unknown" ? null : this.knobs.checkFailsAt;
+    for (const each of check.layers) {
+      each.state = { is: "working" };
+      this.tell({ type: "check-changed", check: structuredClone(check) });
+      await this.#pause();
+      each.elapsedMs = took[each.layer];
+      if (fails?.layer === each.layer) {
+        each.state = { is: "failed", error: fails.failure };
+        break;
+      }
+      each.state = { is: "passed" };
+    }
+    if (fails?.failure.code.startsWith("certificate-")) check.certificate = { fingerprint: fingerprint() };
+    if (form.ca) check.warnings.push("own-ca");
+    check.running = false;
+    this.tell({ type: "check-changed", check: structuredClone(check) });
+    return structuredClone(check);
+  }
+
+  async setAccount(form: AccountForm, password: string | null): Promise<Account> {
+    this.asked.push(`setAccount ${form.jid}`);
+    this.lastPassword = password;
+    const kept = { jid: form.jid, server: form.server, port: Number(form.port), ca: form.ca, hasPassword: true };
+    const keyring = this.#now.keyring.state === "unknown" ? ({ state: "works" } as const) : this.#now.keyring;
+    this.tell({ type: "account-changed", account: kept, keyring });
+    this.tell({ type: "connection-changed", connection: { state: "connected", latencyMs: 9 } });
+    return kept;
+  }
+
+  async tryNow(): Promise<void> {
+    this.asked.push("tryNow");
+    this.tell({ type: "connection-changed", connection: { state: "connecting", layer: "tls" } });
+    await this.#pause();
+    this.tell({ type: "connection-changed", connection: { state: "connected", latencyMs: 9 } });
+  }
+
+  async onboard(choices: OnboardChoice[]): Promise<Run[]> {
+    this.asked.push(
+      `onboard ${choices.map(({ id, allowUnencrypted }) => (allowUnencrypted ? `${id}!` : id)).join(" ")}`,
+    );
+    const begun = choices.map(({ id }): Run => this.#begin(id));
+    for (const run of begun) void this.#carry(run);
+    return structuredClone(begun);
+  }
+
+  async cancelOnboarding(id: string): Promise<void> {
+    this.asked.push(`cancelOnboarding ${id}`);
+    this.#stopped.add(id);
+    this.#end(id, { is: "cancelled", left: "as-before" });
+  }
+
+  async undoOnboarding(id: string): Promise<void> {
+    this.asked.push(`undoOnboarding ${id}`);
+    this.#end(id, { is: "undoing" });
+    await this.#pause();
+    this.#end(id, { is: "undone", left: "as-before" });
+    this.change(id, (device) => ({ ...device, remote: null }));
+  }
+
+  async request(id: string, request: WrittenRequest): Promise<Answer> {
+    this.asked.push(
+      `request ${id} ${request.method} ${request.href} ${request.body === undefined ? "-" : JSON.stringify(request.body)}`,
+    );
+    await this.#pause();
+    if (this.knobs.requestFails) throw this.knobs.requestFails;
+    const device = this.device(id);
+    const via = device?.path ?? "xmpp";
+    if (request.method === "DELETE")
+      return {
+        status: 405,
+        reason: "Method Not Allowed",
+        body: null,
+        diagnostic: "This resource stays.",
+        via,
+        elapsedMs: 41,
+      };
+    if (request.body !== undefined) this.#report(id, request.href, request.body);
+    const body = this.device(id)?.values[request.href]?.value ?? null;
+    return { status: 200, reason: "OK", body, diagnostic: null, via, elapsedMs: 64 };
+  }
+
+  async set(id: string, href: string, value: { [property: string]: JsonValue }): Promise<void> {
+    this.asked.push(`set ${id} ${href} ${JSON.stringify(value)}`);
+    const wish = { wanted: value, sinceMs: Date.now(), failed: null };
+    this.change(id, (device) => ({ ...device, wishes: { ...device.wishes, [href]: wish } }));
+    if (this.knobs.never) return;
+    await this.#pause();
+    const failed = this.knobs.setFails.get(id);
+    if (failed) {
+      this.change(id, (device) => ({ ...device, wishes: { ...device.wishes, [href]: { ...wish, failed } } }));
+      throw failed;
+    }
+    this.#report(id, href, value);
+  }
+
+  async watch(ids: string[]): Promise<void> {
+    this.watched = ids;
+  }
+
+  async chooseCaFile(): Promise<string | null> {
+    return this.chosenFile;
+  }
+
+  async copyText(text: string): Promise<void> {
+    this.copied = text;
+  }
+
+  /** A device's own words: what it was asked becomes a fact. */
+  #report(id: string, href: string, value: JsonValue): void {
+    this.change(id, (device) => {
+      const before = device.values[href]?.value;
+      const merged = isObject(before) && isObject(value) ? { ...before, ...value } : value;
+      const { [href]: _, ...wishes } = device.wishes;
+      const reported = { value: merged, atMs: Date.now(), via: device.path ?? "xmpp" };
+      return { ...device, wishes, values: { ...device.values, [href]: reported } };
+    });
+  }
+
+  #begin(id: string): Run {
+    this.#stopped.delete(id);
+    const { account: own } = this.#now;
+    const run: Run = {
+      id,
+      steps: steps.map((step) => ({ step, state: { is: "waiting" }, elapsedMs: null })),
+      state: { is: "working" },
+      startedAtMs: Date.now(),
+      undo: null,
+      jid: own?.jid ?? account.jid,
+      server: own?.server ?? account.server,
+      port: own?.port ?? account.port,
+    };
+    this.tell({ type: "run-changed", run: structuredClone(run) });
+    return run;
+  }
+
+  async #carry(run: Run): Promise<void> {
+    const fails = this.knobs.runFailsAt.get(run.id);
+    for (const each of run.steps) {
+      if (this.#stopped.has(run.id)) return;
+      this.#step(run, each, { is: "working" });
+      await this.#pause();
+      if (this.#stopped.has(run.id)) return;
+      if (fails?.step === each.step) {
+        run.state = { is: "failed", error: fails.failure, left: each.step === "read" ? "as-before" : "new-account" };
+        this.#step(run, each, { is: "failed", error: fails.failure });
+        return;
+      }
+      if (each.step === "account") run.undo = "everything";
+      this.#step(run, each, { is: "done" });
+    }
+    run.state = { is: "onboarded" };
+    this.tell({ type: "run-changed", run: structuredClone(run) });
+    this.change(run.id, (device) => online(device));
+  }
+
+  #step(run: Run, step: Run["steps"][number], state: StepState): void {
+    step.state = state;
+    step.elapsedMs = state.is === "done" ? 40 : null;
+    this.tell({ type: "run-changed", run: structuredClone(run) });
+  }
+
+  #end(id: string, state: RunState): void {
+    const run = this.#now.runs.find((each) => each.id === id);
+    if (run) this.tell({ type: "run-changed", run: { ...structuredClone(run), state } });
+  }
+
+  #keep(event: Event): void {
+    const now = this.#now;
+    switch (event.type) {
+      case "device-changed":
+        this.#now = { ...now, devices: [...now.devices.filter(({ id }) => id !== event.device.id), event.device] };
+        break;
+      case "device-forgotten":
+        this.#now = { ...now, devices: now.devices.filter(({ id }) => id !== event.id) };
+        break;
+      case "search-changed":
+        this.#now = { ...now, search: event.search };
+        break;
+      case "account-changed":
+        this.#now = { ...now, account: event.account, keyring: event.keyring };
+        break;
+      case "check-changed":
+        this.#now = { ...now, check: event.check };
+        break;
+      case "connection-changed":
+        this.#now = { ...now, connection: event.connection };
+        break;
+      case "run-changed":
+        this.#now = { ...now, runs: [...now.runs.filter(({ id }) => id !== event.run.id), event.run] };
+        break;
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => setTimeout(resolve, this.knobs.pace));
+  }
+}
+
+const isObject = (value: JsonValue | undefined): value is { [key: string]: JsonValue } =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const fingerprint = () =>
+  Array.from({ length: 32 }, (_, i) => ((i * 73 + 159) % 256).toString(16).toUpperCase().padStart(2, "0")).join(":");
+
+/** A host for `vite dev`: `?show=` names the state, `?n=` the number of devices. */
+export function draftHost(query: URLSearchParams): FakeHost {
+  const show = query.get("show") ?? "home";
+  const devices = story();
+  const connected: Connection = { state: "connected", latencyMs: 9 };
+  const signedIn = { account, connection: connected, keyring: { state: "works" } as const };
+  const host = ((): FakeHost => {
+    switch (show) {
+      case "welcome":
+        return new FakeHost({}, nearby());
+      case "untrusted": {
+        const fake = new FakeHost({ prefill: { jid: account.jid, server: account.server, port: "5222", ca: null } });
+        fake.knobs.checkFailsAt = { layer: "tls", failure: failure("certificate-unknown", "UnknownIssuer") };
+        return fake;
+      }
+      case "nokeyring":
+        return new FakeHost({
+          ...signedIn,
+          devices,
+          keyring: { state: "unavailable", details: "org.freedesktop.secrets: no such service" },
+        });
+      case "silent":
+        return new FakeHost({ ...signedIn, search: { ...emptySnapshot().search, round: 3, running: true } });
+      case "empty":
+        return new FakeHost(signedIn);
+      case "away":
+        return new FakeHost({
+          ...signedIn,
+          devices: devices.map((device) => ({ ...device, path: null, lan: null })),
+          connection: {
+            state: "suspended",
+            sinceMs: Date.now() - 90_000,
+            retryAtMs: Date.now() + 12_000,
+            error: failure("connection-lost", "Connection reset by peer (os error 104)"),
+          },
+        });
+      case "conflict":
+        return new FakeHost({
+          ...signedIn,
+          devices,
+          connection: { state: "refused", error: failure("resource-conflict", "conflict") },
+        });
+      case "locked":
+        return new FakeHost({
+          ...signedIn,
+          devices,
+          connection: { state: "refused", error: failure("not-authorized", "not-authorized") },
+        });
+      case "many":
+        return new FakeHost({ ...signedIn, devices: many(Number(query.get("n") ?? 1000)) });
+      default:
+        return new FakeHost({ ...signedIn, devices });
+    }
+  })();
+  host.knobs.pace = Number(query.get("pace") ?? 400);
+  host.knobs.setFails.set("extractor-fan", failure("no-answer"));
+  host.knobs.runFailsAt.set("south-blind", {
+    step: "status",
+    failure: failure("device-reports-error", "SASL not-authorized"),
+  });
+  return host;
+}
+
+/** As many devices as are asked for, all of the story's kinds. */
+export function many(n: number): Device[] {
+  const kinds = story().filter((device) => device.remote);
+  return Array.from({ length: n }, (_, i) => {
+    const kind = kinds[i % kinds.length];
+    if (!kind) throw new Error("the story has no device online");
+    return { ...kind, id: `${kind.id}-${i}`, di: `${kind.di}-${i}`, name: `${kind.name} ${i + 1}` };
+  });
+}

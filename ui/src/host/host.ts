@@ -1,0 +1,63 @@
+/**
+ * What the window asks of the home behind it, one function per command.
+ *
+ * Scope: names, arguments, answers. Non-scope: how a call travels (`tauri.ts`), and what is kept of the answers
+ * (`home.svelte.ts`). Every call that can fail rejects with the `Error` of the bindings: `{ code, message, details }`.
+ */
+import type { Account } from "./bindings/Account";
+import type { AccountCheck } from "./bindings/AccountCheck";
+import type { AccountForm } from "./bindings/AccountForm";
+import type { Answer } from "./bindings/Answer";
+import type { Error as Failure } from "./bindings/Error";
+import type { Numbered } from "./bindings/Numbered";
+import type { OnboardChoice } from "./bindings/OnboardChoice";
+import type { Run } from "./bindings/Run";
+import type { ServerSuggestion } from "./bindings/ServerSuggestion";
+import type { Snapshot } from "./bindings/Snapshot";
+import type { Via } from "./bindings/Via";
+import type { JsonValue } from "./bindings/serde_json/JsonValue";
+
+export type Method = "GET" | "POST" | "PUT" | "DELETE";
+
+/** One request to one resource; `body` goes with POST and PUT only. */
+export type WrittenRequest = { method: Method; href: string; body?: JsonValue };
+
+export interface Host {
+  /** Everything as it is now. */
+  snapshot(): Promise<Snapshot>;
+  /** Events from now on, in batches; `onLagged`: some were dropped, so take a new snapshot. */
+  subscribe(onEvents: (batch: Numbered[]) => void, onLagged: () => void): Promise<void>;
+
+  startSearch(): Promise<void>;
+  stopSearch(): Promise<void>;
+  /** Asks one address; returns the ids of the devices there. */
+  addAddress(address: string): Promise<string[]>;
+
+  suggestServer(jid: string): Promise<ServerSuggestion>;
+  /** `password: null` means the one that is remembered for the same JID. Rejects only where the form is refused. */
+  checkAccount(form: AccountForm, password: string | null): Promise<AccountCheck>;
+  setAccount(form: AccountForm, password: string | null): Promise<Account>;
+  /** Connects now, instead of at the next try or after a refusal. */
+  tryNow(): Promise<void>;
+
+  onboard(choices: OnboardChoice[]): Promise<Run[]>;
+  cancelOnboarding(id: string): Promise<void>;
+  undoOnboarding(id: string): Promise<void>;
+
+  request(id: string, request: WrittenRequest, via: Via): Promise<Answer>;
+  /** Asks for a value: `{ value: true }`. */
+  set(id: string, href: string, value: { [property: string]: JsonValue }): Promise<void>;
+  /** The devices on screen: these are described and observed, others are not. */
+  watch(ids: string[]): Promise<void>;
+
+  /** The system's file dialog; null: nothing was chosen. */
+  chooseCaFile(): Promise<string | null>;
+  copyText(text: string): Promise<void>;
+}
+
+/** Whatever was thrown, as a failure with a code. */
+export function asFailure(thrown: unknown): Failure {
+  if (typeof thrown === "object" && thrown !== null && "code" in thrown && "message" in thrown)
+    return thrown as Failure;
+  return { code: "internal", message: String(thrown), details: null };
+}

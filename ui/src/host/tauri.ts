@@ -1,0 +1,33 @@
+/** The host inside the app's own window. The only file that knows Tauri. */
+import { Channel, invoke } from "@tauri-apps/api/core";
+import type { Numbered } from "./bindings/Numbered";
+import type { Host } from "./host";
+
+type Message = { kind: "events"; events: Numbered[] } | { kind: "lagged" };
+
+export const tauri: Host = {
+  snapshot: () => invoke("snapshot"),
+  subscribe: (onEvents, onLagged) => {
+    const channel = new Channel<Message>();
+    channel.onmessage = (message) => {
+      if (message.kind === "events") onEvents(message.events);
+      else onLagged();
+    };
+    return invoke("subscribe", { channel });
+  },
+  startSearch: () => invoke("start_search"),
+  stopSearch: () => invoke("stop_search"),
+  addAddress: (address) => invoke("add_address", { address }),
+  suggestServer: (jid) => invoke("suggest_server", { jid }),
+  checkAccount: (form, password) => invoke("check_account", { form, password }),
+  setAccount: (form, password) => invoke("set_account", { form, password }),
+  tryNow: () => invoke("try_now"),
+  onboard: (choices) => invoke("onboard", { choices }),
+  cancelOnboarding: (id) => invoke("cancel_onboarding", { id }),
+  undoOnboarding: (id) => invoke("undo_onboarding", { id }),
+  request: (id, request, via) => invoke("request", { id, request, via }),
+  set: (id, href, value) => invoke("set", { id, href, value }),
+  watch: (ids) => invoke("watch", { ids }),
+  chooseCaFile: () => invoke("choose_ca_file"),
+  copyText: (text) => invoke("copy_text", { text }),
+};

@@ -1,0 +1,55 @@
+/** What can be done with a device that the search found, and what it has now. Pure. */
+import type { Account } from "../host/bindings/Account";
+import type { Device } from "../host/bindings/Device";
+import type { OnLan } from "../host/bindings/OnLan";
+
+/**
+ * `ready`: it can be chosen. `clear`: only unencrypted, so it needs the person's word first. `allowed`: that was given.
+ * `secured-only`: it wants a session that this version cannot open. `here`: online with this account already.
+ * `none`: no remote access. `silent`: it stopped answering.
+ */
+export type Standing = "ready" | "clear" | "allowed" | "secured-only" | "here" | "none" | "silent";
+
+export type Found = { device: Device; lan: OnLan; standing: Standing };
+
+export function standingOf(device: Device, lan: OnLan, allowed: ReadonlySet<string>): Standing {
+  if (device.remote?.available && !device.remote.contact) return "here";
+  if (!lan.answering) return "silent";
+  if (!lan.remoteAccess) return "none";
+  if (lan.remoteAccess.securedOnly) return "secured-only";
+  if (lan.security === "ours") return "ready";
+  return allowed.has(device.id) ? "allowed" : "clear";
+}
+
+export function foundIn(devices: Iterable<Device>, allowed: ReadonlySet<string>): Found[] {
+  const found: Found[] = [];
+  for (const device of devices) {
+    if (device.lan) found.push({ device, lan: device.lan, standing: standingOf(device, device.lan, allowed) });
+  }
+  return found;
+}
+
+export const canPick = (standing: Standing): boolean => standing === "ready" || standing === "allowed";
+
+export type Shown = "all" | "ready" | "need-you" | "cannot";
+
+export const groupOf = (standing: Standing): Exclude<Shown, "all"> =>
+  canPick(standing) ? "ready" : standing === "clear" ? "need-you" : "cannot";
+
+/**
+ * Where a device signs in now. `same`: at the account's server already, perhaps with another account. `unknown`: its
+ * resource could not be read.
+ */
+export type Now =
+  { is: "nowhere" } | { is: "unknown" } | { is: "same"; server: string } | { is: "elsewhere"; server: string };
+
+export function nowOf(device: Device, account: Account): Now {
+  const access = device.lan?.remoteAccess;
+  if (!access || access.status === null) return { is: "unknown" };
+  if (!access.address || access.status === "NotInitialized") return { is: "nowhere" };
+  return { is: access.address === account.server ? "same" : "elsewhere", server: access.address };
+}
+
+/** An address as a person reads it: without the port where it is CoAP's own. */
+export const shortAddress = (lan: OnLan): string =>
+  (lan.addresses[0] ?? "").replace(/:5683$/, "").replace(/^\[(.*)\]$/, "$1");

@@ -1,0 +1,89 @@
+/**
+ * The wizard's state: the form, what was chosen and allowed, and the step. Lives as long as the window, so that leaving
+ * and coming back loses nothing. The password is in here only until the account is set.
+ */
+import type { Account } from "../host/bindings/Account";
+import type { AccountForm } from "../host/bindings/AccountForm";
+import type { OnboardChoice } from "../host/bindings/OnboardChoice";
+import type { Home } from "../home.svelte";
+import { canPick, foundIn } from "./found";
+
+export type StepName = "account" | "devices" | "review" | "progress";
+
+export type Step =
+  | { is: "account"; then: "devices" | "home" }
+  | { is: "devices" }
+  | { is: "review" }
+  | { is: "progress"; ids: readonly string[]; agreedAtMs: number };
+
+const emptyForm: AccountForm = { jid: "", server: "", port: "", ca: null };
+
+const formOf = (account: Account | null): AccountForm | null =>
+  account && { jid: account.jid, server: account.server, port: String(account.port), ca: account.ca };
+
+export class Wizard {
+  readonly home: Home;
+  step = $state.raw<Step>({ is: "account", then: "devices" });
+  form = $state<AccountForm>({ ...emptyForm });
+  password = $state("");
+  /** Devices whose credential may cross the network in the clear: the person said so, one by one. */
+  allowed = $state.raw<ReadonlySet<string>>(new Set());
+  #picked = $state.raw<ReadonlySet<string>>(new Set());
+
+  constructor(home: Home) {
+    this.home = home;
+  }
+
+  /** Begins at the step that makes sense now: runs under way, else the devices, else the account. */
+  begin(at: "account" | "add"): void {
+    const { account, runs, prefill } = this.home.state;
+    if (at === "account" || !account) {
+      if (this.form.jid === "") this.form = formOf(account) ?? prefill ?? { ...emptyForm };
+      this.step = { is: "account", then: at === "account" ? "home" : "devices" };
+      return;
+    }
+    const going = [...runs.values()].filter(({ state }) => ["queued", "working", "undoing"].includes(state.is));
+    if (this.step.is === "progress" && going.length > 0) return;
+    if (going.length > 0) {
+      const agreedAtMs = Math.min(...going.map((run) => run.startedAtMs));
+      this.step = { is: "progress", ids: [...runs.keys()], agreedAtMs };
+    } else this.step = { is: "devices" };
+  }
+
+  /** Chosen, and still to be had. */
+  readonly picked = $derived.by(() => {
+    const found = foundIn(this.home.state.devices.values(), this.allowed);
+    return new Set(
+      found
+        .filter(({ device, standing }) => this.#picked.has(device.id) && canPick(standing))
+        .map(({ device }) => device.id),
+    );
+  });
+
+  pick(id: string, on: boolean): void {
+    const next = new Set(this.#picked);
+    if (on) next.add(id);
+    else next.delete(id);
+    this.#picked = next;
+  }
+
+  /** The person's word on one device; it is then chosen, too. */
+  allow(id: string, on: boolean): void {
+    const next = new Set(this.allowed);
+    if (on) next.add(id);
+    else next.delete(id);
+    this.allowed = next;
+    this.pick(id, on);
+  }
+
+  choicesFor(ids: Iterable<string>): OnboardChoice[] {
+    return [...ids].map((id) => ({ id, allowUnencrypted: this.allowed.has(id) }));
+  }
+
+  async run(): Promise<void> {
+    const ids = [...this.picked];
+    if (ids.length === 0 || !(await this.home.onboard(this.choicesFor(ids)))) return;
+    this.#picked = new Set();
+    this.step = { is: "progress", ids, agreedAtMs: Date.now() };
+  }
+}

@@ -1,0 +1,27 @@
+/** The address after # as a screen, so that links are links and back is back. Pure. */
+export type Screen =
+  | { is: "welcome" }
+  | { is: "wizard"; at: "account" | "add" }
+  | { is: "home" }
+  | { is: "device"; id: string; tab: "controls" | "resources" }
+  | { is: "settings" };
+
+export function screenAt(hash: string, hasAccount: boolean): Screen {
+  const [first = "", second, third] = hash.replace(/^#\/?/, "").split("/");
+  if (first === "add" || first === "account") return { is: "wizard", at: first };
+  if (!hasAccount) return { is: "welcome" };
+  if (first === "settings") return { is: "settings" };
+  if (first === "device" && second) {
+    return { is: "device", id: decoded(second), tab: third === "resources" ? "resources" : "controls" };
+  }
+  return { is: "home" };
+}
+
+/** Somebody may have typed it: what cannot be decoded is taken as it stands. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

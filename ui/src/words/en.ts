@@ -1,0 +1,166 @@
+/** Every word of the window, in English. Short, plain, and never more than is known. */
+import { devices } from "./devices";
+import { failures } from "./failures";
+import { onboarding } from "./onboarding";
+
+/** `1 device`, `4 devices`. */
+export const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
+const deviceCount = (n: number) => count(n, "device", "devices");
+
+export const en = {
+  app: "Homeward",
+  failures,
+  ...devices,
+  ...onboarding,
+
+  common: {
+    back: "Back",
+    cancel: "Cancel",
+    close: "Close",
+    details: "Details",
+    dismiss: "Dismiss",
+    copy: "Copy",
+    none: "none",
+    devices: deviceCount,
+    milliseconds: (ms: number) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`),
+    seconds: (s: number) => `${s} s`,
+    clock: (ms: number) => new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }),
+    age: (ms: number): string => {
+      const s = Math.max(0, Math.round(ms / 1000));
+      if (s < 60) return `${s} s`;
+      const min = Math.floor(s / 60);
+      if (min < 60) return `${min} min`;
+      const h = Math.floor(min / 60);
+      if (h < 24) return min % 60 ? `${h} h ${min % 60} min` : `${h} h`;
+      return count(Math.floor(h / 24), "day", "days");
+    },
+    ago: (age: string) => `${age} ago`,
+    number: (value: number, digits = 1) =>
+      value.toLocaleString("en-GB", { maximumFractionDigits: digits }).replace("-", "−"),
+  },
+
+  opening: {
+    wait: "Opening your home…",
+    broken: "Homeward could not open your home",
+  },
+
+  nav: { label: "Main", home: "Home", add: "Add", settings: "Settings" },
+
+  welcome: {
+    title: "Reach your home from anywhere",
+    text: "Homeward introduces the devices around you to an XMPP account of yours. From then on you see and control them from wherever you are. No cloud in between, only the server that you choose.",
+    needs: [
+      { icon: "key", title: "An XMPP account", text: "on any server, also your own" },
+      { icon: "power", title: "Devices, switched on", text: "on the network you are on now" },
+      { icon: "undo", title: "Five minutes", text: "you see each step before it is done" },
+    ],
+    start: "Set up my devices",
+    already: "They are set up already",
+  },
+
+  locked: {
+    refused: (server: string) => `${server} no longer takes this password`,
+    refusedText:
+      "It was probably changed, or the account is locked. We tried once and stopped, so that more tries don’t lock it for longer. Your devices are not affected as long as they stay signed in.",
+    missing: (server: string) => `Sign in at ${server} again`,
+    missingText:
+      "The password was not kept in this computer’s keyring, so it is asked at each start. It goes to your server, and to no file.",
+    password: (jid: string) => `Password for ${jid}`,
+    changed: "Changed it on purpose?",
+    changedText: (devices: string) =>
+      `${devices} may still have the old one, and lose their connection when they next sign in. Set those up again with the new one.`,
+    another: "Use another account",
+    look: "See what was last known",
+    signIn: "Sign in",
+    working: "Signing in…",
+  },
+
+  strip: {
+    label: "Connection",
+    computer: "This computer",
+    home: "Home",
+    noDevice: "no device yet",
+    noAnswer: "no answer",
+    states: {
+      connected: "Connected",
+      connecting: "Signing in",
+      suspended: "Not connected",
+      refused: "Signed out",
+      offline: "No account",
+    },
+    layers: {
+      dns: "finding the name",
+      tcp: "calling",
+      tls: "encrypting",
+      sasl: "signing in",
+      bind: "taking its place",
+      roster: "reading contacts",
+    },
+    onThisNetwork: (n: number) => `${n} on this network`,
+    remote: (n: number) => `${n} remote`,
+    offline: (n: number) => `${n} offline`,
+    lastKnown: (n: number) => `${n} as last known`,
+  },
+
+  banner: {
+    away: (server: string) => `${server} cannot be reached`,
+    out: (server: string) => `Signed out of ${server}`,
+    known: (time: string) => `You see what was known at ${time}.`,
+    unchanged: "What is reached through it cannot be changed until it is back.",
+    lanLives: "Devices on this network still answer.",
+    again: (seconds: number) => (seconds > 0 ? `We try again in ${seconds} s.` : "We are trying again."),
+    stopped: "We don’t try again by ourselves.",
+    tryNow: "Try now",
+    signInHere: "Sign in here",
+    account: "Look at the account",
+    tried: "What was tried",
+    own: "In the words of who said no:",
+  },
+
+  dashboard: {
+    title: "All",
+    devices: "Devices",
+    filter: "Filter devices",
+    filterShort: "Filter",
+    noMatch: (text: string) => `No device is called “${text}”.`,
+    everything: "Show all",
+    emptyTitle: "No device lives here yet",
+    emptyText: (jid: string) =>
+      `You are signed in as ${jid}, but no device uses this account. Set some up from the network they are on, or sign in with the account that they do use.`,
+    emptyUnknown: (jid: string) =>
+      `You are not signed in as ${jid} now, so nobody knows which devices use this account. Set some up from the network they are on, or look at the account.`,
+    find: "Find devices",
+    another: "Use another account",
+  },
+
+  settings: {
+    title: "Settings",
+    account: "Account",
+    used: (devices: string) => `${devices} known that use it.`,
+    useAnother: "Use another…",
+    change: "Change…",
+    newPassword: "New password…",
+    server: "Server",
+    serverText: (server: string, port: number) => `${server}, port ${port}. Your devices get this address too.`,
+    ca: "Certificates",
+    caSystem: "This computer’s own list of authorities is trusted.",
+    caFile: (file: string) => `Beside this computer’s own list, the authority in ${file} is trusted.`,
+    password: "Password",
+    kept: "Kept",
+    notKept: "Not kept",
+    keptText: "Kept in this computer’s keyring, and in no file of Homeward’s.",
+    notKeptText: "Not kept: asked at each start.",
+    unknownText: "Whether this computer’s keyring takes a password shows when one is to be kept.",
+    noKeyring: "This computer’s keyring takes no password",
+    noKeyringText:
+      "It stays in memory until you quit, and is never written to a file. Until you type it at the next start, your devices can be reached on this network only.",
+    connection: "Connection",
+    connected: (jid: string) => `Signed in as ${jid}.`,
+    connecting: "Signing in.",
+    suspended: "The server cannot be reached; we try again by ourselves.",
+    refused: "Signed out. We don’t try again by ourselves.",
+    offline: "Not signed in.",
+    tryNow: "Try now",
+    signInHere: "Sign in here",
+  },
+};
