@@ -1,0 +1,29 @@
+//! Puts the window's assets and permissions in place: every command of ours is listed, so that the capability file
+//! rules it too.
+
+fn main() {
+    let attributes = tauri_build::Attributes::new()
+        .app_manifest(tauri_build::AppManifest::new().commands(&[
+            "snapshot",
+            "subscribe",
+            "start_search",
+            "stop_search",
+            "add_address",
+            "suggest_server",
+            "check_account",
+            "set_account",
+            "forget_account",
+            "forget_device",
+            "try_now",
+            "onboard",
+            "cancel_onboarding",
+            "undo_onboarding",
+            "request",
+            "set",
+            "watch",
+            "choose_ca_file",
+            "copy_text",
+        ]))
+        .windows_attributes(tauri_build::WindowsAttributes::new().window_icon_path("../icons/icon.ico"));
+    tauri_build::try_build(attributes).expect("the window's configuration is whole");
+}

@@ -1,0 +1,171 @@
+//! The window's commands: each translates, calls the home, and returns.
+
+use homeward_core::crudn::{Href, Method, Request};
+use homeward_core::view::{
+    Account, AccountCheck, AccountForm, Answer, OnboardChoice, Run, ServerSuggestion, Snapshot, Via,
+};
+use homeward_core::{Code, Error, Home, Numbered, Secret};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tauri::ipc::{Channel, Invoke};
+use tauri::{AppHandle, State};
+use tauri_plugin_clipboard_manager::ClipboardExt as _;
+use tauri_plugin_dialog::DialogExt as _;
+
+/// All of them.
+pub(crate) fn all() -> impl Fn(Invoke) -> bool {
+    tauri::generate_handler![
+        snapshot,
+        subscribe,
+        start_search,
+        stop_search,
+        add_address,
+        suggest_server,
+        check_account,
+        set_account,
+        forget_account,
+        forget_device,
+        try_now,
+        onboard,
+        cancel_onboarding,
+        undo_onboarding,
+        request,
+        set,
+        watch,
+        choose_ca_file,
+        copy_text,
+    ]
+}
+
+/// What goes over the window's channel.
+#[derive(Clone, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum Told {
+    /// The next events.
+    Events { events: Vec<Numbered> },
+    /// Some were dropped: take a new snapshot.
+    Lagged,
+}
+
+#[tauri::command]
+fn snapshot(home: State<'_, Home>) -> Snapshot {
+    home.snapshot()
+}
+
+#[tauri::command]
+fn subscribe(home: State<'_, Home>, channel: Channel<Told>) {
+    let mut events = home.subscribe();
+    tauri::async_runtime::spawn(async move {
+        while let Some(batch) = events.next().await {
+            let told = batch.map_or(Told::Lagged, |events| Told::Events { events });
+            if channel.send(told).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+#[tauri::command]
+async fn start_search(home: State<'_, Home>) -> Result<(), Error> {
+    home.start_search();
+    Ok(())
+}
+
+#[tauri::command]
+async fn stop_search(home: State<'_, Home>) -> Result<(), Error> {
+    home.stop_search();
+    Ok(())
+}
+
+#[tauri::command]
+async fn add_address(home: State<'_, Home>, address: String) -> Result<Vec<String>, Error> {
+    home.add_address(&address).await
+}
+
+#[tauri::command]
+async fn suggest_server(home: State<'_, Home>, jid: String) -> Result<ServerSuggestion, Error> {
+    home.suggest_server(&jid).await
+}
+
+#[tauri::command]
+async fn check_account(
+    home: State<'_, Home>,
+    form: AccountForm,
+    password: Option<String>,
+) -> Result<AccountCheck, Error> {
+    home.check_account(&form, password.map(Secret::new)).await
+}
+
+#[tauri::command]
+async fn set_account(home: State<'_, Home>, form: AccountForm, password: Option<String>) -> Result<Account, Error> {
+    home.set_account(&form, password.map(Secret::new)).await
+}
+
+#[tauri::command]
+async fn forget_account(home: State<'_, Home>) -> Result<(), Error> {
+    home.forget_account().await
+}
+
+#[tauri::command]
+fn forget_device(home: State<'_, Home>, id: String) -> Result<(), Error> {
+    home.forget_device(&id)
+}
+
+#[tauri::command]
+fn try_now(home: State<'_, Home>) {
+    home.try_now();
+}
+
+#[tauri::command]
+async fn onboard(home: State<'_, Home>, choices: Vec<OnboardChoice>) -> Result<Vec<Run>, Error> {
+    home.onboard(choices).await
+}
+
+#[tauri::command]
+fn cancel_onboarding(home: State<'_, Home>, id: String) {
+    home.cancel_onboarding(&id);
+}
+
+#[tauri::command]
+async fn undo_onboarding(home: State<'_, Home>, id: String) -> Result<(), Error> {
+    home.undo_onboarding(&id).await
+}
+
+/// A request as a person wrote it.
+#[derive(Deserialize)]
+struct Written {
+    method: Method,
+    href: Href,
+    body: Option<Value>,
+}
+
+#[tauri::command]
+async fn request(home: State<'_, Home>, id: String, request: Written, via: Via) -> Result<Answer, Error> {
+    let Written { method, href, body } = request;
+    home.request(&id, Request { method, href, body, observe: None }, via).await
+}
+
+#[tauri::command]
+async fn set(home: State<'_, Home>, id: String, href: Href, value: Value) -> Result<(), Error> {
+    home.set(&id, href, value).await
+}
+
+#[tauri::command]
+async fn watch(home: State<'_, Home>, ids: Vec<String>) -> Result<(), Error> {
+    home.watch(ids);
+    Ok(())
+}
+
+#[tauri::command]
+async fn choose_ca_file(app: AppHandle) -> Option<String> {
+    let (chosen, choice) = tokio::sync::oneshot::channel();
+    let dialog = app.dialog().file().add_filter("Certificates", &["pem", "crt", "cer"]);
+    dialog.pick_file(|file| drop(chosen.send(file)));
+    choice.await.ok()??.into_path().ok().map(|path| path.to_string_lossy().into_owned())
+}
+
+#[tauri::command]
+fn copy_text(app: AppHandle, text: String) -> Result<(), Error> {
+    let failed = |error: tauri_plugin_clipboard_manager::Error| Error::new(Code::Internal, error.to_string());
+    app.clipboard().write_text(text).map_err(failed)
+}
