@@ -25,10 +25,9 @@ pub(crate) fn log_filter() -> EnvFilter {
 pub(crate) fn config(app: &AppHandle) -> Result<Config, Error> {
     let folder = match env::var_os("HOMEWARD_HOME") {
         Some(folder) => PathBuf::from(folder),
-        None => app
-            .path()
-            .app_data_dir()
-            .map_err(|error| Error::new(Code::StoreFailed, "there is no folder for Homeward's data").with_details(error.to_string()))?,
+        None => app.path().app_data_dir().map_err(|error| {
+            Error::new(Code::StoreFailed, "there is no folder for Homeward's data").with_details(error.to_string())
+        })?,
     };
     Ok(Config {
         interfaces: homeward_core::config::interfaces(&env::var("HOMEWARD_INTERFACES").unwrap_or_default()),

@@ -6,8 +6,9 @@
 mod commands;
 mod environment;
 
-use homeward_core::Home;
+use homeward_core::{Error, Home};
 use tauri::{Manager as _, RunEvent};
+use tauri_plugin_dialog::{DialogExt as _, MessageDialogKind};
 
 /// Opens the home and the window; returns when the window is closed.
 ///
@@ -22,8 +23,12 @@ pub fn run() {
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_clipboard_manager::init())
         .setup(|app| {
-            let config = environment::config(app.handle())?;
-            app.manage(tauri::async_runtime::block_on(Home::open(config))?);
+            let opened =
+                environment::config(app.handle()).and_then(|config| tauri::async_runtime::block_on(Home::open(config)));
+            match opened {
+                Ok(home) => drop(app.manage(home)),
+                Err(error) => refuse_to_start(app, &error),
+            }
             Ok(())
         })
         .invoke_handler(commands::all())
@@ -36,6 +41,18 @@ pub fn run() {
             tauri::async_runtime::block_on(home.close());
         }
     });
+}
+
+/// Says in a native dialog why there can be no window, and ends.
+fn refuse_to_start(app: &tauri::App, error: &Error) {
+    tracing::error!("{error}: {}", error.details.as_deref().unwrap_or_default());
+    let words = format!("{}\n\n{}", error.message, error.details.as_deref().unwrap_or_default());
+    let handle = app.handle().clone();
+    let dialog = app.dialog().message(words).title("Homeward cannot start").kind(MessageDialogKind::Error);
+    dialog.show(move |_| handle.exit(1));
+    if let Some(window) = app.get_webview_window("main") {
+        let _ = window.hide();
+    }
 }
 
 /// A second start brings the first one's window to the front.

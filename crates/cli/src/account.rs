@@ -1,7 +1,9 @@
 //! `account set | check | show`.
 
+use std::time::{Duration, Instant};
+
 use homeward_core::view::{Account, AccountCheck, AccountForm, Keyring, Layer, LayerCheck, LayerState};
-use homeward_core::{Code, Error, Event, Home};
+use homeward_core::{Code, Error, Event, Home, Secret};
 use serde::Serialize;
 
 use crate::arguments::{AccountCommand, AccountSet, Common};
@@ -129,11 +131,12 @@ async fn check(common: &Common, home: &Home, patience: Patience, output: Output)
 async fn layers(
     home: &Home,
     form: &AccountForm,
-    password: Option<homeward_core::Secret>,
+    password: Option<Secret>,
     patience: Patience,
     output: Output,
 ) -> Result<Exit, Failure> {
     let mut subscription = home.subscribe();
+    let began = Instant::now();
     let mut printed = 0;
     let mut checking = std::pin::pin!(home.check_account(form, password));
     let check = loop {
@@ -149,7 +152,8 @@ async fn layers(
             }
             () = tokio::time::sleep_until(patience.until()) => {
                 let check = home.snapshot().check;
-                break given_up(check.ok_or_else(|| Error::new(Code::Silent, "the check did not begin in time"))?);
+                let check = check.ok_or_else(|| Error::new(Code::Silent, "the check did not begin in time"))?;
+                break given_up(check, began.elapsed());
             }
         }
     };
@@ -173,10 +177,13 @@ async fn layers(
 }
 
 /// The timeout came before the layers' own: the one under way has fallen silent.
-fn given_up(mut check: AccountCheck) -> AccountCheck {
+fn given_up(mut check: AccountCheck, took: Duration) -> AccountCheck {
     let silent = Error::new(Code::Silent, "there was no answer within the timeout");
+    let before = check.layers.iter().filter_map(|layer| layer.elapsed_ms).fold(0, u32::saturating_add);
+    let took = u32::try_from(took.as_millis()).unwrap_or(u32::MAX);
     for layer in check.layers.iter_mut().filter(|layer| layer.state == LayerState::Working) {
         layer.state = LayerState::Failed { error: silent.clone() };
+        layer.elapsed_ms = Some(took.saturating_sub(before));
     }
     check
 }
@@ -256,8 +263,10 @@ mod tests {
             layer(Layer::Tcp, LayerState::Working, None),
             layer(Layer::Tls, LayerState::Waiting, None),
         ];
-        let check = given_up(AccountCheck { layers, running: true, warnings: vec![], certificate: None });
+        let check = AccountCheck { layers, running: true, warnings: vec![], certificate: None };
+        let check = given_up(check, Duration::from_millis(2000));
         let lines: Vec<_> = check.layers.iter().map_while(LayerLine::of).collect();
         assert_eq!(lines.iter().map(|line| line.code).collect::<Vec<_>>(), [None, Some(Code::Silent)]);
+        assert_eq!(lines.last().unwrap().elapsed_ms, Some(1999));
     }
 }

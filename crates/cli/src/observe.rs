@@ -53,6 +53,19 @@ pub(crate) async fn run(common: &Common, options: &Observe, output: &Output) -> 
                 () = sleep_until(patience.until()), if options.count.is_some() => {
                     output.note(&format!("{printed} of {} notifications came within the timeout", options.count.unwrap_or(0)));
                     break Ok(Exit::NotReached);
+                }
+            };
+            let response = match next {
+                None if goes_on => break Err(Error::new(Code::ConnectionLost, "the observation has ended").into()),
+                None => break Err(Error::new(Code::DeviceRefused, "the device does not notify of this resource").into()),
+                Some(Err(error)) => break Err(error.into()),
+                Some(Ok(response)) => response,
+            };
+            if !response.status.is_success() {
+                let refused = Error::new(Code::DeviceRefused, format!("the device answered {}", response.status));
+                break Err(match response.diagnostic {
+                    Some(words) => refused.with_details(words).into(),
+                    None => refused.into(),
                 });
             }
             goes_on = response.observe.is_some();

@@ -246,7 +246,8 @@ impl Watch<'_> {
         match (&end.error, end.result) {
             (Some(error), _) => {
                 let sentence = words::sentence(error);
-                let name = if sentence.contains(&progress.name) { String::new() } else { format!("{}: ", progress.name) };
+                let name =
+                    if sentence.contains(&progress.name) { String::new() } else { format!("{}: ", progress.name) };
                 self.output.note(format!("{name}{sentence} {left}").trim_end());
             }
             (None, RunResult::Cancelled) => self.output.note(&format!("{}: cancelled. {left}", progress.name)),

@@ -178,7 +178,7 @@ impl Error {
             Cause::ResourceChanged { bound, .. } => (Code::ResourceChanged, Some(bound.clone())),
             Cause::ResourceConflict => (Code::ResourceConflict, None),
             Cause::TooManySessions => (Code::TooManySessions, Some("max_user_sessions".to_owned())),
-            Cause::BindRefused(words) => (Code::ServerClosed, Some(words.clone())),
+            Cause::BindRefused(words) => (Code::AccountDisabled, Some(words.clone())),
             Cause::StreamError(words) if layer == Layer::Roster => (Code::RosterRefused, Some(words.clone())),
             Cause::StreamError(words) => (Code::ServerClosed, Some(words.clone())),
             Cause::Closed => (Code::ServerClosed, None),

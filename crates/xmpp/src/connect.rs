@@ -28,7 +28,7 @@ use crate::trust::RefusedCertificate;
 use crate::{Account, Progress};
 
 /// An encrypted stream, before or after sign-in.
-pub(crate) type Stream = XmlStream<BufStream<TlsStream<TcpStream>>, FallibleStreamElement>;
+pub(crate) type Stream = XmlStream<BufStream<Encrypted>, FallibleStreamElement>;
 
 /// The port that is direct TLS by custom (XEP-0368 §5); tried so first.
 const DIRECT_TLS_PORT: u16 = 5223;
@@ -37,6 +37,9 @@ const DIRECT_TLS_PORT: u16 = 5223;
 const TIMEOUTS: Timeouts =
     Timeouts { read_timeout: Duration::from_secs(90), response_timeout: Duration::from_secs(60) };
 
+/// A connection that is encrypted, to a server that has proven whose it is.
+pub(crate) type Encrypted = TlsStream<TcpStream>;
+
 /// Connects and encrypts.
 ///
 /// # Errors
@@ -44,7 +47,7 @@ const TIMEOUTS: Timeouts =
 pub(crate) async fn connect(
     account: &Account,
     progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<(StreamFeatures, Stream), Failure> {
+) -> Result<Encrypted, Failure> {
     let deadline = account.layer_deadline;
     let clock = Clock::begin(Layer::Dns, progress);
     let looked_up = timeout(deadline, tokio::net::lookup_host((account.server.as_str(), account.port))).await;
@@ -63,26 +66,31 @@ pub(crate) async fn connect(
     clock.passed(progress);
 
     let clock = Clock::begin(Layer::Tls, progress);
-    let encrypted = if account.port == DIRECT_TLS_PORT {
-        progress(Progress::DirectTls);
-        within(deadline, direct_tls(tcp, account)).await
-    } else {
-        match within(deadline, start_tls(tcp, account)).await {
-            // Servers that expect TLS at once answer our clear header with an alert.
-            Err(Cause::NotXmpp | Cause::Closed | Cause::Lost(_)) => {
-                let again = reach(&addresses, deadline).await.map_err(|cause| cause.at(Layer::Tls))?;
-                let direct = within(deadline, direct_tls(again, account)).await;
-                if !matches!(direct, Err(Cause::Tls(_) | Cause::Closed | Cause::Lost(_) | Cause::Silent)) {
-                    progress(Progress::DirectTls);
-                    direct
-                } else {
-                    Err(Cause::NotXmpp)
+    let direct = account.port == DIRECT_TLS_PORT;
+    let encrypted = within(deadline, async {
+        if direct {
+            return encrypt(tcp, account, true).await;
+        }
+        match start_tls(tcp, account).await {
+            Ok(tcp) => encrypt(tcp, account, false).await,
+            // A server that expects TLS at once answers our clear header with an alert, or not at all.
+            Err(refused @ (Cause::NotXmpp | Cause::Closed | Cause::Lost(_))) => {
+                let again = reach(&addresses, deadline).await?;
+                match encrypt(again, account, true).await {
+                    Err(Cause::Tls(_) | Cause::Closed | Cause::Lost(_)) => Err(refused),
+                    spoke_tls => {
+                        progress(Progress::DirectTls);
+                        spoke_tls
+                    }
                 }
             }
-            other => other,
+            Err(cause) => Err(cause),
         }
-    };
-    let encrypted = encrypted.map_err(|cause| cause.at(Layer::Tls))?;
+    });
+    let encrypted = encrypted.await.map_err(|cause| cause.at(Layer::Tls))?;
+    if direct {
+        progress(Progress::DirectTls);
+    }
     clock.passed(progress);
     Ok(encrypted)
 }
@@ -102,10 +110,7 @@ impl Clock {
 }
 
 /// Runs a layer within its deadline.
-pub(crate) async fn within<T>(
-    deadline: Duration,
-    layer: impl Future<Output = Result<T, Cause>>,
-) -> Result<T, Cause> {
+pub(crate) async fn within<T>(deadline: Duration, layer: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
     timeout(deadline, layer).await.unwrap_or(Err(Cause::Silent))
 }
 
@@ -132,7 +137,8 @@ fn header(account: &Account) -> StreamHeader<'_> {
     StreamHeader { to: Some(account.jid.domain().as_str().into()), from: None, id: None }
 }
 
-async fn start_tls(tcp: TcpStream, account: &Account) -> Result<(StreamFeatures, Stream), Cause> {
+/// Up to the server's word to go on with TLS.
+async fn start_tls(tcp: TcpStream, account: &Account) -> Result<TcpStream, Cause> {
     let pending =
         initiate_stream(BufStream::new(tcp), ns::JABBER_CLIENT, header(account), TIMEOUTS).await.map_err(lost)?;
     let (features, mut stream): (_, XmlStream<_, FallibleStreamElement>) =
@@ -148,15 +154,11 @@ async fn start_tls(tcp: TcpStream, account: &Account) -> Result<(StreamFeatures,
         Some(Err(error)) => return Err(unread(error)),
         _ => return Err(Cause::TlsNotOffered),
     }
-    encrypt(stream.into_inner().into_inner(), account, false).await
+    Ok(stream.into_inner().into_inner())
 }
 
-async fn direct_tls(tcp: TcpStream, account: &Account) -> Result<(StreamFeatures, Stream), Cause> {
-    encrypt(tcp, account, true).await
-}
-
-/// TLS against the JID's domain, then a fresh stream.
-async fn encrypt(tcp: TcpStream, account: &Account, direct: bool) -> Result<(StreamFeatures, Stream), Cause> {
+/// TLS against the JID's domain.
+async fn encrypt(tcp: TcpStream, account: &Account, direct: bool) -> Result<Encrypted, Cause> {
     let (mut config, refused) = account.trust.config().map_err(|error| Cause::Tls(error.to_string()))?;
     if direct {
         // XEP-0368 §3.
@@ -165,7 +167,11 @@ async fn encrypt(tcp: TcpStream, account: &Account, direct: bool) -> Result<(Str
     let name = ServerName::try_from(account.jid.domain().as_str().to_owned())
         .map_err(|error| Cause::Tls(error.to_string()))?;
     let connector = TlsConnector::from(Arc::new(config));
-    let tls = connector.connect(name, tcp).await.map_err(|error| refused_tls(&error, &refused))?;
+    connector.connect(name, tcp).await.map_err(|error| refused_tls(&error, &refused))
+}
+
+/// Begins the stream over the encrypted connection.
+pub(crate) async fn begin(tls: Encrypted, account: &Account) -> Result<(StreamFeatures, Stream), Cause> {
     let pending =
         initiate_stream(BufStream::new(tls), ns::JABBER_CLIENT, header(account), TIMEOUTS).await.map_err(lost)?;
     features(pending).await
@@ -177,9 +183,7 @@ pub(crate) async fn restart(stream: Stream, account: &Account) -> Result<(Stream
     features(pending).await
 }
 
-async fn features(
-    pending: PendingFeaturesRecv<BufStream<TlsStream<TcpStream>>>,
-) -> Result<(StreamFeatures, Stream), Cause> {
+async fn features(pending: PendingFeaturesRecv<BufStream<Encrypted>>) -> Result<(StreamFeatures, Stream), Cause> {
     pending.recv_features().await.map_err(no_features)
 }
 

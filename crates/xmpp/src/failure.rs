@@ -107,8 +107,11 @@ pub enum Cause {
     /// Another program is signed in with our resource, or has just taken it.
     #[error("another program is signed in with this computer's address")]
     ResourceConflict,
-    /// The server's limit of sessions per user (ejabberd: `max_user_sessions`).
-    #[error("the server allows no more sessions of this account at the same time")]
+    /// The server's limit of sessions per user (ejabberd: `max_user_sessions`), as far as can be told: ejabberd ends the
+    /// oldest session with the same words as one whose resource another program takes.
+    #[error(
+        "the server ended this session in favour of a newer one of the account: most often its limit of sessions per user (max_user_sessions), else another program has this computer's address"
+    )]
     TooManySessions,
     /// The server refused the resource for another reason.
     #[error("the server refused our address ({0})")]

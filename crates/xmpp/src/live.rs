@@ -69,7 +69,7 @@ pub(crate) struct Live {
 }
 
 enum Step {
-    Received(Option<Result<FallibleStreamElement, ReadError>>),
+    Received(Box<Option<Result<FallibleStreamElement, ReadError>>>),
     Ordered(Option<Order>),
     WriteFailed(std::io::Error),
     ReaderGone,
@@ -101,26 +101,11 @@ impl Live {
     pub(crate) async fn run(mut self) {
         let cause = loop {
             match self.step().await {
-                Step::Received(Some(Ok(FallibleStreamElement::Ok(element)))) => {
-                    self.heard_at = Instant::now();
-                    match element {
-                        XmppStreamElement::Stanza(stanza) => {
-                            if let Err(error) = self.take(stanza) {
-                                break lost(error);
-                            }
-                        }
-                        XmppStreamElement::StreamError(error) => break ended(&error.0),
-                        _ => {}
+                Step::Received(received) => {
+                    if let Err(cause) = self.received(*received) {
+                        break cause;
                     }
                 }
-                Step::Received(Some(Ok(FallibleStreamElement::Err(error)))) => {
-                    // One stanza that we cannot read must not cost the stream.
-                    self.heard_at = Instant::now();
-                    tracing::debug!("a stanza could not be read: {error:?}");
-                }
-                Step::Received(Some(Err(ReadError::SoftTimeout | ReadError::ParseError(_)))) => {}
-                Step::Received(Some(Err(error))) => break unread(error),
-                Step::Received(None) => break Cause::Closed,
                 Step::WriteFailed(error) => break lost(error),
                 Step::Ordered(Some(Order::Close)) | Step::Ordered(None) | Step::ReaderGone => {
                     self.leave().await;
@@ -144,6 +129,27 @@ impl Live {
         if let Some(events) = self.events.get_ref() {
             let _ = events.send(Event::Ended(cause)).await;
         }
+    }
+
+    /// What the stream brought.
+    ///
+    /// # Errors
+    /// Why the session is over.
+    fn received(&mut self, received: Option<Result<FallibleStreamElement, ReadError>>) -> Result<(), Cause> {
+        match received {
+            None => return Err(Cause::Closed),
+            Some(Err(ReadError::SoftTimeout | ReadError::ParseError(_))) => return Ok(()),
+            Some(Err(error)) => return Err(unread(error)),
+            // One stanza that we cannot read must not cost the stream.
+            Some(Ok(FallibleStreamElement::Err(error))) => tracing::debug!("a stanza could not be read: {error:?}"),
+            Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::Stanza(stanza)))) => {
+                self.take(stanza).map_err(lost)?;
+            }
+            Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::StreamError(error)))) => return Err(ended(&error.0)),
+            Some(Ok(FallibleStreamElement::Ok(_))) => {}
+        }
+        self.heard_at = Instant::now();
+        Ok(())
     }
 
     /// Waits for the next thing to do. Writes what is queued while waiting; reads only while the reader has room.
@@ -174,7 +180,7 @@ impl Live {
             match events.poll_reserve(cx) {
                 Poll::Ready(Ok(())) => {
                     if let Poll::Ready(received) = Pin::new(&mut *stream).poll_next(cx) {
-                        return Poll::Ready(Step::Received(received));
+                        return Poll::Ready(Step::Received(Box::new(received)));
                     }
                 }
                 Poll::Ready(Err(_)) => return Poll::Ready(Step::ReaderGone),
@@ -260,7 +266,7 @@ impl Live {
                 let refused = IqFailure::Refused { condition: error.defined_condition, text };
                 self.answered(&id, from.as_ref(), Err(refused));
             }
-            iq @ (Iq::Get { .. } | Iq::Set { .. }) => return self.asked_of_us(iq, from_our_server),
+            iq @ (Iq::Get { .. } | Iq::Set { .. }) => return self.asked_of_us(iq),
         }
         Ok(())
     }
@@ -283,7 +289,12 @@ impl Live {
         bare || domain || from.as_str() == self.jid.as_str()
     }
 
-    fn asked_of_us(&mut self, iq: Iq, from_our_server: bool) -> std::io::Result<()> {
+    /// RFC 6121 §2.1.6: without `from`, or from our own bare JID; from anybody else it is forged.
+    fn may_push_roster(&self, from: Option<&Jid>) -> bool {
+        from.is_none_or(|from| from.resource().is_none() && from.to_bare() == self.jid.to_bare())
+    }
+
+    fn asked_of_us(&mut self, iq: Iq) -> std::io::Result<()> {
         let (header, payload) = iq.split();
         let (IqPayload::Get(element) | IqPayload::Set(element)) = &payload else { return Ok(()) };
         let is_set = matches!(payload, IqPayload::Set(_));
@@ -294,8 +305,10 @@ impl Live {
             IqPayload::Result(None)
         } else if element.is("query", ns::DISCO_INFO) {
             IqPayload::Result(Some(about_us(element)))
-        } else if is_set && element.is("query", ns::ROSTER) && from_our_server {
-            for item in Roster::try_from(element.clone()).map(|roster| roster.items).unwrap_or_default().into_iter().take(1) {
+        } else if is_set && element.is("query", ns::ROSTER) && self.may_push_roster(header.from.as_ref()) {
+            for item in
+                Roster::try_from(element.clone()).map(|roster| roster.items).unwrap_or_default().into_iter().take(1)
+            {
                 self.tell(Event::Roster(item));
             }
             IqPayload::Result(None)

@@ -67,8 +67,7 @@ where
     // RFC 5802 §5.1: saslname; the localpart may hold both characters.
     let user = account.jid.node().map_or("", |node| node.as_str()).replace('=', "=3D").replace(',', "=2C");
     let password = stringprep::saslprep(&account.password).map_err(|_| Cause::NotAuthorized)?;
-    let credentials =
-        Credentials::default().with_username(user).with_password(password).with_channel_binding(binding);
+    let credentials = Credentials::default().with_username(user).with_password(password).with_channel_binding(binding);
     let mut mechanism = Scram::<S>::from_credentials(credentials).map_err(unproven)?;
 
     send(stream, Nonza::Auth(Auth { mechanism: name, data: mechanism.initial() })).await?;
@@ -97,7 +96,10 @@ where
 
 fn iterations(challenge: &[u8]) -> Option<u32> {
     let text = std::str::from_utf8(challenge).ok()?;
-    text.split(',').find_map(|part| part.strip_prefix("i="))?.parse().ok()
+    let mut counts = text.split(',').filter_map(|part| part.strip_prefix("i="));
+    // The mechanism takes the last of several: one only, so that the one that is checked is the one that is used.
+    let count = counts.next()?.parse().ok();
+    if counts.next().is_some() { None } else { count }
 }
 
 async fn send(stream: &mut Stream, nonza: Nonza) -> Result<(), Cause> {
@@ -117,6 +119,8 @@ async fn receive(stream: &mut Stream) -> Result<Nonza, Cause> {
 fn refused(nonza: &Nonza) -> Cause {
     match nonza {
         Nonza::Failure(failure) => match &failure.defined_condition {
+            // The server cannot tell now: trying again may help.
+            DefinedCondition::TemporaryAuthFailure => Cause::StreamError("temporary-auth-failure".to_owned()),
             DefinedCondition::NotAuthorized | DefinedCondition::InvalidAuthzid => Cause::NotAuthorized,
             other => Cause::AccountRefused(format!("{other:?}")),
         },

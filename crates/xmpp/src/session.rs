@@ -98,6 +98,11 @@ impl Session {
 }
 
 impl Handle {
+    /// Whether the session goes on, as far as is known.
+    pub fn is_open(&self) -> bool {
+        !self.orders.is_closed()
+    }
+
     /// Our full JID.
     pub fn jid(&self) -> &FullJid {
         &self.jid

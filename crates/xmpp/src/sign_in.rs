@@ -10,7 +10,7 @@ use xmpp_parsers::jid::FullJid;
 use xmpp_parsers::stanza_error::{DefinedCondition, StanzaError};
 use xmpp_parsers::stream_features::StreamFeatures;
 
-use crate::connect::{Clock, Stream, connect, ended, lost, restart, unread, within};
+use crate::connect::{Clock, Stream, begin, connect, ended, lost, restart, unread, within};
 use crate::failure::{Cause, Failure, Layer};
 use crate::session::Session;
 use crate::{Account, Progress, sasl};
@@ -22,15 +22,15 @@ const BIND_ID: &str = "bind";
 /// # Errors
 /// The layer that failed, and why. The password never leaves this computer; where the certificate was refused, not
 /// even the user name does.
-pub async fn sign_in(
-    account: &Account,
-    progress: &mut (dyn FnMut(Progress) + Send),
-) -> Result<Session, Failure> {
-    let (features, mut stream) = connect(account, progress).await?;
+pub async fn sign_in(account: &Account, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Session, Failure> {
+    let encrypted = connect(account, progress).await?;
 
     let clock = Clock::begin(Layer::Sasl, progress);
-    let signing = sasl::sign_in(&mut stream, &features, account);
-    within(account.layer_deadline, signing).await.map_err(|cause| cause.at(Layer::Sasl))?;
+    let signing = async {
+        let (features, mut stream) = begin(encrypted, account).await?;
+        sasl::sign_in(&mut stream, &features, account).await.map(|()| stream)
+    };
+    let stream = within(account.layer_deadline, signing).await.map_err(|cause| cause.at(Layer::Sasl))?;
     clock.passed(progress);
 
     let clock = Clock::begin(Layer::Bind, progress);

@@ -6,9 +6,13 @@ use std::process::Command;
 use crate::tree::{Failure, Tree, run as run_command};
 use crate::{apt, setup};
 
-/// Unlocks a new keyring, then becomes the command. The password guards an empty keyring that is removed afterwards.
-const SESSION: &str =
-    "printf throwaway | gnome-keyring-daemon --unlock --components=secrets > /dev/null && exec \"$@\"";
+/// Puts our output aside and sends that of everything else on the desktop into a file: `sh -c … sh FILE COMMAND…`.
+const QUIETLY: &str = "log=$1; shift; exec 3>&1 4>&2 > \"$log\" 2>&1; exec \"$@\"";
+
+/// Unlocks a new keyring, then becomes the command, with our output. The password guards an empty keyring that is
+/// removed afterwards.
+const SESSION: &str = "printf throwaway | gnome-keyring-daemon --unlock --components=secrets > /dev/null 3>&- 4>&- \
+                       && exec \"$@\" >&3 2>&4 3>&- 4>&-";
 
 /// Each program of the chain ends when the one that started it does, so that nothing is left behind by a kill.
 const WITH_ITS_PARENT: [&str; 3] = ["setpriv", "--pdeathsig", "TERM"];
@@ -44,7 +48,8 @@ impl Desktop {
     pub(crate) fn command(&self, tree: &Tree, words: &[&str]) -> Command {
         let [program, flags @ ..] = WITH_ITS_PARENT;
         let mut command = tree.command(program);
-        command.args(flags).args(["xvfb-run", "-a", "-s", "-screen 0 1280x900x24"]);
+        command.args(flags).args(["sh", "-c", QUIETLY, "sh"]).arg(tree.target("desktop.log"));
+        command.args(["xvfb-run", "-a", "-s", "-screen 0 1280x900x24"]);
         command.args(WITH_ITS_PARENT).args(["dbus-run-session", "--"]);
         command.args(["sh", "-c", SESSION, "sh"]).args(WITH_ITS_PARENT).args(words);
         command.env("XDG_RUNTIME_DIR", self.folder.join("run"));

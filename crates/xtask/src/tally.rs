@@ -47,6 +47,7 @@ impl Tally {
                     tally.skipped.push(format!("{program}: {name}: ignored"));
                 } else if let Some(name) = test.strip_suffix(" ... FAILED") {
                     tally.failures.push(format!("{program}: {name}"));
+                    slow.retain(|slow| slow != name);
                 } else if let Some((name, _)) = test.split_once(" has been running for over") {
                     slow.push(name.to_owned());
                 } else if let Some((name, _)) = test.split_once(" ... ") {

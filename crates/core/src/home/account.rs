@@ -3,6 +3,7 @@
 //! Scope: pure checks of the form, the DNS look-up, the layer-by-layer check. Non-scope: staying connected (`remote`),
 //! the keyring (`store`).
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::path::Path;
 use std::str::FromStr as _;
@@ -13,7 +14,7 @@ use homeward_xmpp::{Cause, Failure, Progress, Trust};
 use xmpp_parsers::jid::BareJid;
 
 use crate::error::{Code, Error};
-use crate::remote::{layer_view, roster_cause};
+use crate::remote::{layer_view, roster_of};
 use crate::view::{
     AccountCheck, AccountForm, AccountWarning, Certificate, Layer, LayerCheck, LayerState, ServerSuggestion,
 };
@@ -49,9 +50,12 @@ pub(super) async fn check_form(form: &AccountForm, loopback_only: bool) -> Resul
     let jid = jid(&form.jid)?;
     let port = match form.port.trim() {
         "" => None,
-        text => Some(text.parse::<u16>().ok().filter(|port| *port != 0).ok_or_else(|| {
-            Error::new(Code::PortInvalid, format!("{text:?} is no port: 1 to 65535 are"))
-        })?),
+        text => Some(
+            text.parse::<u16>()
+                .ok()
+                .filter(|port| *port != 0)
+                .ok_or_else(|| Error::new(Code::PortInvalid, format!("{text:?} is no port: 1 to 65535 are")))?,
+        ),
     };
     let server = match form.server.trim() {
         "" => None,
@@ -59,7 +63,8 @@ pub(super) async fn check_form(form: &AccountForm, loopback_only: bool) -> Resul
     };
     let ca = form.ca.as_deref().map(str::trim).filter(|file| !file.is_empty());
     Trust::load(ca.map(Path::new)).map_err(|error| {
-        Error::new(Code::CaFileInvalid, "the certificate authority's file cannot be used").with_details(error.to_string())
+        Error::new(Code::CaFileInvalid, "the certificate authority's file cannot be used")
+            .with_details(error.to_string())
     })?;
     let (server, port) = match (server, port) {
         (Some(server), port) => (server, port.unwrap_or(DEFAULT_PORT)),
@@ -68,7 +73,7 @@ pub(super) async fn check_form(form: &AccountForm, loopback_only: bool) -> Resul
             (found.server, port.unwrap_or(found.port))
         }
     };
-    if is_loopback(&server) && !loopback_only {
+    if !loopback_only && (is_loopback(&server) || is_number_of_loopback(&server).await) {
         return Err(Error::new(
             Code::LoopbackAddress,
             format!("{server} means this computer: no device could reach it there"),
@@ -103,9 +108,23 @@ fn host(text: &str) -> Result<String, Error> {
 
 fn is_loopback(server: &str) -> bool {
     let name = server.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost") || server.parse::<IpAddr>().is_ok_and(|ip| {
-        ip.is_loopback() || ip.is_unspecified() || matches!(ip, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some_and(|v4| v4.is_loopback()))
-    })
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || server.parse::<IpAddr>().is_ok_and(|ip| {
+            ip.is_loopback()
+                || ip.is_unspecified()
+                || matches!(ip, IpAddr::V6(v6) if v6.to_ipv4_mapped().is_some_and(|v4| v4.is_loopback()))
+        })
+}
+
+/// `127.1`, `0x7f.1`, `2130706433`: names that the system reads as numbers.
+async fn is_number_of_loopback(server: &str) -> bool {
+    if !server.chars().all(|c| c.is_ascii_hexdigit() || matches!(c, '.' | 'x' | 'X')) {
+        return false;
+    }
+    let looked_up = tokio::net::lookup_host((server, DEFAULT_PORT)).await;
+    looked_up
+        .is_ok_and(|mut addresses| addresses.any(|address| address.ip().is_loopback() || address.ip().is_unspecified()))
 }
 
 fn is_private(server: &str) -> bool {
@@ -126,7 +145,8 @@ pub(super) async fn suggest(domain: &str) -> ServerSuggestion {
         let Ok(resolver) = builder.build() else { return None };
         for service in ["_xmpp-client", "_xmpps-client"] {
             let Ok(found) = resolver.srv_lookup(format!("{service}._tcp.{domain}.")).await else { continue };
-            let best = srv_records(&found).into_iter().filter(|(_, _, target)| target != ".").min();
+            let best =
+                srv_records(&found).into_iter().filter(|(_, _, target)| target != ".").min_by_key(|(order, ..)| *order);
             if let Some((_, port, target)) = best {
                 let server = target.trim_end_matches('.').to_owned();
                 return Some(ServerSuggestion { server, port, from_dns: true });
@@ -140,13 +160,14 @@ pub(super) async fn suggest(domain: &str) -> ServerSuggestion {
     .unwrap_or(fallback)
 }
 
-fn srv_records(found: &hickory_resolver::lookup::Lookup) -> Vec<(u16, u16, String)> {
+/// Priority before weight, the heavier first (RFC 2782); port; target.
+fn srv_records(found: &hickory_resolver::lookup::Lookup) -> Vec<((u16, Reverse<u16>), u16, String)> {
     use hickory_resolver::proto::rr::RData;
     found
         .answers()
         .iter()
         .filter_map(|record| match &record.data {
-            RData::SRV(srv) => Some((srv.priority, srv.port, srv.target.to_string())),
+            RData::SRV(srv) => Some(((srv.priority, Reverse(srv.weight)), srv.port, srv.target.to_string())),
             _ => None,
         })
         .collect()
@@ -179,17 +200,17 @@ pub(super) async fn check_layers(
         tell(check.clone());
     };
     let signed_in = match homeward_xmpp::sign_in(account, &mut progress).await {
-        Ok(session) => {
+        Ok(mut session) => {
             progress(Progress::Began(homeward_xmpp::Layer::Roster));
             let asked = Instant::now();
-            let roster = session.handle.roster(account.layer_deadline).await;
+            let roster = roster_of(&mut session, account.layer_deadline).await;
             session.handle.close().await;
             match roster {
                 Ok(_) => {
                     progress(Progress::Passed(homeward_xmpp::Layer::Roster, asked.elapsed()));
                     Ok(())
                 }
-                Err(failure) => Err(Failure { layer: homeward_xmpp::Layer::Roster, cause: roster_cause(failure) }),
+                Err(cause) => Err(Failure { layer: homeward_xmpp::Layer::Roster, cause }),
             }
         }
         Err(failure) => Err(failure),
@@ -229,7 +250,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_no_bare_jid_is_refused() {
-        for jid in ["", "home", "home@", "@home.test", "home@home.test/phone", "my home@home.test", "home@ho me", "a@b@c"] {
+        for jid in
+            ["", "home", "home@", "@home.test", "home@home.test/phone", "my home@home.test", "home@ho me", "a@b@c"]
+        {
             assert_eq!(code(form(jid, "xmpp.home.test", "5222")).await, Some(Code::JidInvalid), "{jid:?}");
         }
         for jid in ["home@home.test", " home@home.test ", "hömé@exämple.test", "HOME@Home.Test"] {
@@ -253,7 +276,7 @@ mod tests {
 
     #[tokio::test]
     async fn this_computer_is_refused_unless_the_search_is_limited_to_it() {
-        for server in ["127.0.0.1", "::1", "[::1]", "localhost", "LOCALHOST.", "0.0.0.0", "::ffff:127.0.0.1"] {
+        for server in ["127.0.0.1", "::1", "[::1]", "localhost", "LOCALHOST.", "0.0.0.0", "::ffff:127.0.0.1", "127.1"] {
             let form = form("home@home.test", server, "5222");
             assert_eq!(code(form.clone()).await, Some(Code::LoopbackAddress), "{server:?}");
             assert!(check_form(&form, true).await.is_ok(), "{server:?}");
@@ -262,7 +285,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_private_address_comes_with_a_warning() {
-        for (server, warned) in [("192.168.4.2", true), ("fd00::1", true), ("nas.local", true), ("nas", true), ("xmpp.home.test", false), ("192.0.2.1", false)] {
+        for (server, warned) in [
+            ("192.168.4.2", true),
+            ("fd00::1", true),
+            ("nas.local", true),
+            ("nas", true),
+            ("xmpp.home.test", false),
+            ("192.0.2.1", false),
+        ] {
             let checked = check_form(&form("home@home.test", server, "5222"), false).await.unwrap();
             assert_eq!(checked.warnings.contains(&AccountWarning::PrivateAddress), warned, "{server}");
         }
@@ -270,7 +300,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_ca_file_that_is_none_is_refused_before_any_network() {
-        let form = AccountForm { ca: Some("/nonexistent/ca.pem".to_owned()), ..form("home@home.test", "xmpp.home.test", "5222") };
+        let form = AccountForm {
+            ca: Some("/nonexistent/ca.pem".to_owned()),
+            ..form("home@home.test", "xmpp.home.test", "5222")
+        };
         assert_eq!(code(form).await, Some(Code::CaFileInvalid));
     }
 }

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use homeward_protocol::crudn::{Href, Method, Request, Response};
+use homeward_protocol::oic::remote_access;
 use serde_json::Value;
 use tokio::sync::mpsc;
 
@@ -43,22 +44,32 @@ impl Inner {
 
     fn route(&self, id: &str, via: Via, method: Method, href: &Href) -> Result<Route, Error> {
         let state = self.state();
-        let known = state.device(id).ok_or_else(|| Error::new(Code::DeviceUnknown, format!("no device {id} is known")))?;
+        let known =
+            state.device(id).ok_or_else(|| Error::new(Code::DeviceUnknown, format!("no device {id} is known")))?;
         known.route(via, method, href)
     }
 
     /// One request; what it tells of the device's values is kept.
     pub(super) async fn send(&self, id: &str, request: &Request, via: Via) -> Result<Answer, Error> {
         let route = self.route(id, via, request.method, &request.href)?;
+        let holds_password = self.holds_password(id, &request.href);
         let began = Instant::now();
-        let response = self.carry(&route, request).await?;
+        let mut response = self.carry(&route, request).await?;
+        if holds_password {
+            // RA-7: what it holds is dropped at once, whoever asked.
+            let jid = response.body.take().and_then(remote_access::take_jid).flatten();
+            response.body = jid.map(|jid| serde_json::json!({ "jid": jid }));
+        }
         let elapsed_ms = millis(began.elapsed());
         let path = route.path();
         self.state().change_known(id, |known| {
             if known.view.path == Some(path) {
                 known.view.latency_ms = Some(elapsed_ms);
             }
-            let told = response.body.clone().filter(|body| response.status.is_success() && body.is_object());
+            let told = response
+                .body
+                .clone()
+                .filter(|body| response.status.is_success() && body.is_object() && !holds_password);
             if let Some(value) = told {
                 known.report(&request.href, value, request.method == Method::Get, path);
             }
@@ -71,6 +82,10 @@ impl Inner {
             via: path,
             elapsed_ms,
         })
+    }
+
+    fn holds_password(&self, id: &str, href: &Href) -> bool {
+        self.state().device(id).is_some_and(|known| known.is_user_resource(href))
     }
 
     /// The request itself, without any book-keeping: onboarding uses it too.
@@ -95,21 +110,20 @@ impl Inner {
             .ok_or_else(|| Error::new(Code::DeviceUnknown, format!("no device {id} is known")))?;
         let outcome = match self.send(id, &Request::post(href.clone(), wanted.clone()), Via::Auto).await {
             Ok(answer) if !(200..300).contains(&answer.status) => Err(refused(&answer)),
+            Ok(answer) if answer.body.as_ref().is_some_and(|body| fulfils(body, &wanted)) => Ok(()),
             // An answer without the value says that the request was taken, not that it is so.
-            Ok(answer) if !answer.body.as_ref().is_some_and(|body| fulfils(body, &wanted)) => {
-                self.send(id, &Request::get(href.clone()), Via::Auto).await.and_then(|read| match read.status {
-                    200..300 => Ok(()),
-                    _ => Err(refused(&read)),
-                })
-            }
-            Ok(_) => Ok(()),
-            Err(error) => {
-                if error.code == Code::OutcomeUnknown {
-                    // Never sent again by itself; the truth is read, whatever it is.
-                    let _ = self.send(id, &Request::get(href.clone()), Via::Auto).await;
+            Ok(_) => match self.read(id, &href).await {
+                Some(_) => Ok(()),
+                None => Err(Error::new(Code::OutcomeUnknown, "the device took it, and did not say its value since")),
+            },
+            // Never sent again by itself; the truth is read, whatever it is.
+            Err(error) if matches!(error.code, Code::OutcomeUnknown | Code::BadAnswer) => {
+                match self.read(id, &href).await.is_some_and(|value| fulfils(&value, &wanted)) {
+                    true => Ok(()),
+                    false => Err(error),
                 }
-                Err(error)
             }
+            Err(error) => Err(error),
         };
         self.state().change_known(id, |known| match &outcome {
             Ok(()) => known.wish_over(&href, serial),
@@ -118,8 +132,17 @@ impl Inner {
         outcome
     }
 
+    /// The value now, if it can be had.
+    async fn read(&self, id: &str, href: &Href) -> Option<Value> {
+        let answer = self.send(id, &Request::get(href.clone()), Via::Auto).await.ok()?;
+        answer.body.filter(|_| answer.status == 200)
+    }
+
     /// An observation of a reader's own.
     pub(super) async fn observe(&self, id: &str, href: Href, via: Via) -> Result<Observation, Error> {
+        if self.holds_password(id, &href) {
+            return Err(Error::new(Code::RequestInvalid, "this resource holds a password, and is not observed"));
+        }
         let route = self.route(id, via, Method::Get, &href)?;
         let deadline = self.config.request_deadline;
         let (out, notifications) = mpsc::channel(MAX_BEHIND);

@@ -7,16 +7,16 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use homeward_protocol::crudn::{Href, Method};
-use homeward_protocol::oic::controls::{Shape, controls};
+use homeward_protocol::oic::controls::controls;
 use homeward_protocol::oic::discovery::Link;
-use homeward_protocol::oic::remote_access::{USER_RT, XMPP_RT};
+use homeward_protocol::oic::remote_access::{USER_RT, USER_URI, XMPP_RT};
 use homeward_protocol::remote::jid::{OicResource, Role};
 use serde_json::Value;
 use xmpp_parsers::jid::FullJid;
 
 use super::state::now_ms;
 use crate::error::{Code, Error};
-use crate::lan::LanDevice;
+use crate::lan::{LanDevice, address_text};
 use crate::store::{KnownDevice, KnownResource};
 use crate::view::{Device, OnLan, OnRemote, Path, Presence, Reported, Resource, Via, Wish};
 
@@ -35,6 +35,8 @@ pub(super) struct Known {
     pub(super) onboarded_here: bool,
     /// What it told of itself, over the path that was asked.
     pub(super) told: Told,
+    /// How often it came online: what it told before may be old.
+    pub(super) arrivals: u64,
     /// Numbers the wishes, so that an answer to an older one does not end a newer.
     wish_serial: u64,
     wish_serials: BTreeMap<Href, u64>,
@@ -86,7 +88,7 @@ pub(super) fn key(resource: &OicResource, jid: &FullJid, contact: bool) -> Strin
 }
 
 impl Known {
-    pub(super) fn new(id: &str) -> Self {
+    pub(super) fn new(id: &str, onboarded_here: bool) -> Self {
         let di = id.rsplit_once('/').map_or(id, |(_, di)| di).to_owned();
         Self {
             view: Device {
@@ -110,8 +112,9 @@ impl Known {
             },
             lan: None,
             remote: None,
-            onboarded_here: false,
+            onboarded_here,
             told: Told::default(),
+            arrivals: 0,
             wish_serial: 0,
             wish_serials: BTreeMap::new(),
         }
@@ -131,14 +134,13 @@ impl Known {
             view.presence = Presence::Online;
         } else if view.presence == Presence::Online {
             view.presence = Presence::Offline;
-            view.last_seen_at_ms = Some(now_ms());
         }
         view.path = if at_server.is_some() { Some(Path::Xmpp) } else { on_lan.map(|_| Path::Lan) };
         if view.path.is_none() {
             view.latency_ms = None;
         }
         view.lan = self.lan.as_ref().map(|lan| OnLan {
-            addresses: lan.device.endpoints.iter().map(ToString::to_string).collect(),
+            addresses: lan.device.endpoints.iter().map(address_text).collect(),
             answering: lan.answering,
             security: lan.device.security,
             remote_access: lan.device.remote_access.clone(),
@@ -233,10 +235,14 @@ impl Known {
         let route = match via {
             Via::Xmpp => xmpp,
             // The person named the path, and bears what it means.
-            Via::Lan => lan,
+            Via::Lan => lan.clone().filter(|_| !method.changes_things() || !self.is_guarded(href)),
             Via::Auto => xmpp.or(lan_by_choice),
         };
         route.ok_or_else(|| {
+            if lan.is_some() && via != Via::Xmpp {
+                let only = "takes changes over this network only if it was set up from here, and a lock never";
+                return Error::new(Code::NotReachable, format!("{} {only}", self.view.name));
+            }
             let way = match via {
                 Via::Xmpp => "over XMPP",
                 Via::Lan => "on this network",
@@ -247,10 +253,38 @@ impl Known {
     }
 
     fn may_write_on_lan(&self, href: &Href) -> bool {
-        let guarded = self.view.controls.iter().any(|control| {
-            control.href.path() == href.path() && matches!(control.shape, Shape::Lock)
+        self.onboarded_here && !self.is_guarded(href)
+    }
+
+    /// Whether this may be a lock or an alarm; before a device's links are read, anything may be.
+    fn is_guarded(&self, href: &Href) -> bool {
+        let read = self.lan.as_ref().is_some_and(|lan| lan.device.described);
+        let guards = |rt: &str| rt.contains("lock") || rt.contains("alarm");
+        let is_one = self.view.device_type.as_deref().is_some_and(guards);
+        let has_one = self.view.resources.iter().any(|resource| {
+            let same = resource.href.path() == href.path();
+            same && resource.rt.iter().any(|rt| guards(rt))
         });
-        !guarded && (self.onboarded_here || self.remote.is_none())
+        !read || is_one || has_one
+    }
+
+    /// Whether this is its `oic.ra.user`, whose representation may hold a live password (RA-7).
+    pub(super) fn is_user_resource(&self, href: &Href) -> bool {
+        let listed = |links: &[Link]| links.iter().any(|link| link.is(USER_RT) && link.href.path() == href.path());
+        let lan = self.lan.as_ref().map(|lan| &lan.device);
+        href.path() == USER_URI
+            || lan.is_some_and(|lan| {
+                listed(&lan.links) || lan.user.as_ref().is_some_and(|user| user.href.path() == href.path())
+            })
+            || self.told.links.as_deref().is_some_and(listed)
+    }
+
+    /// The account is another now: what was at the server, and our part in it, is of the former one.
+    pub(super) fn leave_account(&mut self) {
+        self.remote = None;
+        self.told = Told::default();
+        self.onboarded_here = false;
+        self.view.remote = None;
     }
 
     /// A value that the device told. `whole`: all of the representation, else only what changed.

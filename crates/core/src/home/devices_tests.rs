@@ -4,6 +4,7 @@ use homeward_protocol::oic::discovery;
 use serde_json::json;
 
 use super::*;
+use crate::lan::RaResource;
 use crate::view::{RemoteAccess, Security};
 
 const DI: &str = "6a4f0000-0000-4000-8000-000000000001";
@@ -49,7 +50,7 @@ fn href(path: &str) -> Href {
 }
 
 fn lamp() -> Known {
-    let mut known = Known::new(DI);
+    let mut known = Known::new(DI, false);
     known.lan = Some(on_lan());
     known.settle();
     known
@@ -64,14 +65,41 @@ fn the_core_and_the_remote_access_resources_are_not_for_the_person() {
 }
 
 #[test]
-fn what_was_not_onboarded_here_gets_no_writes_over_the_network_once_somebody_claims_it_at_the_server() {
+fn what_was_not_onboarded_here_gets_no_changes_over_the_network_unless_the_person_names_it() {
     let mut lamp = lamp();
-    assert!(matches!(lamp.route(Via::Auto, Method::Post, &href("/light")), Ok(Route::Lan(_))));
-    lamp.remote = Some(AtServer { available: false, ..at_server(false) });
     assert!(lamp.route(Via::Auto, Method::Post, &href("/light")).is_err());
-    assert!(lamp.route(Via::Auto, Method::Get, &href("/light")).is_ok());
+    assert!(matches!(lamp.route(Via::Auto, Method::Get, &href("/light")), Ok(Route::Lan(_))));
+    assert!(matches!(lamp.route(Via::Lan, Method::Post, &href("/light")), Ok(Route::Lan(_))));
     lamp.onboarded_here = true;
-    assert!(lamp.route(Via::Auto, Method::Post, &href("/light")).is_ok());
+    assert!(matches!(lamp.route(Via::Auto, Method::Post, &href("/light")), Ok(Route::Lan(_))));
+}
+
+#[test]
+fn before_its_links_are_read_anything_may_be_a_lock() {
+    let mut lamp = lamp();
+    lamp.onboarded_here = true;
+    lamp.lan.as_mut().unwrap().device.described = false;
+    assert!(lamp.route(Via::Auto, Method::Post, &href("/light")).is_err());
+}
+
+#[test]
+fn the_resource_that_holds_a_password_is_known_wherever_it_is() {
+    let mut lamp = lamp();
+    assert!(lamp.is_user_resource(&href("/XMPPUserResURI")));
+    assert!(!lamp.is_user_resource(&href("/light")));
+    lamp.lan.as_mut().unwrap().device.user =
+        Some(RaResource { href: href("/ra/user"), interfaces: Vec::new(), secured_only: false });
+    assert!(lamp.is_user_resource(&href("/ra/user?if=oic.if.s")));
+}
+
+#[test]
+fn another_account_knows_nothing_of_what_was_at_the_former_ones_server() {
+    let mut lamp = lamp();
+    lamp.remote = Some(at_server(false));
+    lamp.onboarded_here = true;
+    lamp.leave_account();
+    lamp.settle();
+    assert_eq!((&lamp.view.remote, lamp.view.path, lamp.onboarded_here), (&None, Some(Path::Lan), false));
 }
 
 #[test]
@@ -80,6 +108,7 @@ fn a_lock_is_never_turned_over_an_unauthenticated_network() {
     lamp.onboarded_here = true;
     assert!(lamp.route(Via::Auto, Method::Post, &href("/lock")).is_err());
     assert!(lamp.route(Via::Auto, Method::Post, &href("/lock?if=oic.if.a")).is_err());
+    assert!(lamp.route(Via::Lan, Method::Post, &href("/lock")).is_err());
     lamp.remote = Some(at_server(false));
     assert!(matches!(lamp.route(Via::Auto, Method::Post, &href("/lock")), Ok(Route::Xmpp(_))));
 }
@@ -129,13 +158,12 @@ fn numbers_are_the_same_as_integer_and_as_fraction() {
 }
 
 #[test]
-fn one_that_goes_is_offline_with_the_time_and_no_path() {
+fn one_that_goes_is_offline_and_has_no_path() {
     let mut lamp = lamp();
     assert_eq!((lamp.view.presence, lamp.view.path), (Presence::Online, Some(Path::Lan)));
     lamp.lan.as_mut().unwrap().answering = false;
     lamp.settle();
     assert_eq!((lamp.view.presence, lamp.view.path), (Presence::Offline, None));
-    assert!(lamp.view.last_seen_at_ms.is_some());
 }
 
 #[test]

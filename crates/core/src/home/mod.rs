@@ -11,23 +11,23 @@ mod reachable;
 mod state;
 mod watching;
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Request};
-use homeward_protocol::onboarding::OwnAccount;
+use homeward_protocol::onboarding::{LeftOnDevice, OwnAccount};
 use homeward_protocol::secret::Secret;
 use serde_json::Value;
-use tokio::sync::{OnceCell, broadcast, mpsc};
+use tokio::sync::{OnceCell, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use crate::config::{Config, Slot};
 use crate::error::Error;
-use crate::event::Numbered;
 use crate::lan::{Lan, LanEvent};
 use crate::remote::Remote;
-use crate::store::{Passwords, SlotLock, Store};
+use crate::store::{JournalEntry, KnownDevice, Passwords, SlotLock, Store};
 use crate::view::{
     Account, AccountCheck, AccountForm, Answer, Device, OnboardChoice, Run, Search, ServerSuggestion, Snapshot, Via,
 };
@@ -50,7 +50,9 @@ struct Inner {
     config: Config,
     store: Store,
     passwords: Passwords,
-    slot: SlotLock,
+    /// This program's UUID (RA-8), ours while the slot's lock is held.
+    uuid: Uuid,
+    slot: Mutex<Option<SlotLock>>,
     state: Mutex<State>,
     remote: Remote,
     lan: OnceCell<Lan>,
@@ -65,24 +67,14 @@ impl Inner {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Wakes at every change of the state.
-    fn changes(&self) -> broadcast::Receiver<Arc<Numbered>> {
-        self.state().changes()
-    }
-
     /// Waits until the state fulfils a condition; `None` once the home is closed.
-    async fn until<T>(
-        &self,
-        changes: &mut broadcast::Receiver<Arc<Numbered>>,
-        condition: impl Fn(&State) -> Option<T>,
-    ) -> Option<T> {
+    async fn until<T>(&self, condition: impl Fn(&State) -> Option<T>) -> Option<T> {
+        let mut changes = self.state().changes();
         loop {
             if let Some(fulfilled) = condition(&self.state()) {
                 return Some(fulfilled);
             }
-            if let Err(broadcast::error::RecvError::Closed) = changes.recv().await {
-                return None;
-            }
+            changes.changed().await.ok()?;
         }
     }
 }
@@ -96,16 +88,21 @@ impl Home {
         let store = Store::open(&config.folder)?;
         let slot = SlotLock::take(&config.folder, config.slot)?;
         let account = store.account()?;
-        let mut state = State::new(account, config.prefill.clone());
-        for remembered in store.devices()? {
+        let mut state = State::new(account.clone(), config.prefill.clone(), onboarded(&store, account.as_ref())?);
+        for remembered in store.devices()?.into_iter().filter(|device| is_of(device, account.as_ref())) {
             state.change_device(&remembered.id.clone(), |known| known.recall(remembered));
         }
         let (remote_events, remote_told) = mpsc::channel(EVENTS);
         let (lan_events, lan_told) = mpsc::channel(EVENTS);
+        let passwords = Passwords::new();
+        if let (Some(password), Some(account)) = (&config.password, &account) {
+            passwords.set_for_this_run(&account.jid, password.clone());
+        }
         let inner = Arc::new(Inner {
-            passwords: Passwords::new(),
+            passwords,
             store,
-            slot,
+            uuid: slot.uuid(),
+            slot: Mutex::new(Some(slot)),
             state: Mutex::new(state),
             remote: Remote::start(remote_events),
             lan: OnceCell::new(),
@@ -121,29 +118,34 @@ impl Home {
         ];
         inner.show_search_limits();
         let home = Home { inner, _tasks: Arc::new(tasks) };
-        if home.inner.config.connect {
-            home.inner.connect().await;
-        }
         if home.inner.config.slot == Slot::App {
-            // Said before a password is typed, not after.
+            // The keyring may ask the person something: the window does not wait for that.
             let inner = home.inner.clone();
             tokio::spawn(async move {
+                if inner.config.connect {
+                    inner.connect().await;
+                }
+                // Said before a password is typed, not after.
                 let keyring = inner.passwords.probe().await;
                 let mut state = inner.state();
                 let account = state.account().cloned();
                 state.set_account(account, keyring);
             });
+        } else if home.inner.config.connect {
+            home.inner.connect().await;
         }
         Ok(home)
     }
 
-    /// Ends everything that runs, and tells the server.
+    /// Ends everything that runs, tells the server, and lets the slot go: the next program may have it.
     pub async fn close(&self) {
         self.inner.watch(Vec::new());
         if let Some(lan) = self.inner.lan.get() {
             lan.stop();
         }
         self.inner.remote.close().await;
+        self.inner.remember_all();
+        self.inner.slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     }
 
     /// Events from now on. Subscribe first, then take a [`Home::snapshot`].
@@ -314,6 +316,20 @@ impl Home {
 
     /// The client UUID of this program's slot (RA-8).
     pub fn client_uuid(&self) -> Uuid {
-        self.inner.slot.uuid()
+        self.inner.uuid
     }
+}
+
+/// The devices that we gave this account over this network, and that have it still as far as we know.
+fn onboarded(store: &Store, account: Option<&Account>) -> Result<HashSet<String>, Error> {
+    let given = |run: &JournalEntry| {
+        run.left == Some(LeftOnDevice::NewAccount) && account.is_some_and(|account| account.jid == run.jid)
+    };
+    Ok(store.runs()?.into_iter().filter(given).map(|run| run.id).collect())
+}
+
+/// Whether a remembered device is of this account, or of a contact.
+fn is_of(device: &KnownDevice, account: Option<&Account>) -> bool {
+    let bare = device.jid.as_deref().and_then(|jid| jid.split_once('/')).map(|(bare, _)| bare);
+    account.is_some_and(|account| device.contact || bare == Some(account.jid.as_str()))
 }

@@ -4,12 +4,13 @@
 //! steps and what counts as proof, which the machine knows.
 
 use std::collections::{BTreeSet, HashMap};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use homeward_protocol::onboarding::{
-    Action, Channel, Failure, Former, Input, LeftOnDevice, Link, Lost, Onboarding, Outcome, OwnAccount, Plan, Step, Target,
-    UndoPlan, Via,
+    Action, Channel, Failure, Former, Input, LeftOnDevice, Link, Lost, Onboarding, Outcome, OwnAccount, Plan, Step,
+    Target, UndoPlan, Via,
 };
 use homeward_protocol::secret::Secret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc};
@@ -72,26 +73,41 @@ struct Shown {
     run: Run,
     step_began: Instant,
     consent: bool,
+    /// Where the device answered when it was read: a credential goes there and nowhere else.
+    address: Option<SocketAddr>,
+    /// Whether this run, or the undo of one, has its entry in the journal.
+    journalled: bool,
 }
 
 impl Inner {
     /// Begins a run for each choice; those that cannot begin fail at once, as runs.
     pub(super) async fn onboard(self: &Arc<Self>, choices: Vec<OnboardChoice>) -> Result<Vec<Run>, Error> {
         let account = self.state().account().cloned().ok_or_else(no_account)?;
-        let password = self.password(&account.jid).await.ok_or_else(|| {
-            Error::new(Code::PasswordMissing, format!("no password of {} is at hand", account.jid))
-        })?;
+        let password = self
+            .password(&account.jid)
+            .await
+            .ok_or_else(|| Error::new(Code::PasswordMissing, format!("no password of {} is at hand", account.jid)))?;
         let ours = self.own_accounts(&account, &password).await;
+        // All are known, or none begins.
+        let devices: Vec<_> = choices.iter().map(|choice| self.device_now(&choice.id)).collect::<Result<_, _>>()?;
         let mut runs = Vec::new();
-        for choice in choices {
-            let device = self.device_now(&choice.id)?;
-            if self.state().run(&device.id).is_some_and(|run| is_under_way(&run.state)) {
-                continue;
-            }
+        for (choice, device) in choices.into_iter().zip(devices) {
             let run = fresh(&device.id, &account);
-            self.state().set_run(run.clone());
+            {
+                let mut state = self.state();
+                if state.run(&device.id).is_some_and(|run| is_under_way(&run.state)) {
+                    continue;
+                }
+                state.set_run(run.clone());
+            }
             runs.push(run.clone());
-            let shown = Shown { run, step_began: Instant::now(), consent: choice.allow_unencrypted };
+            let shown = Shown {
+                run,
+                step_began: Instant::now(),
+                consent: choice.allow_unencrypted,
+                address: None,
+                journalled: false,
+            };
             let target = Target {
                 address: account.server.clone(),
                 port: account.port,
@@ -129,24 +145,26 @@ impl Inner {
         let Some(lan) = self.described_on_lan(&shown.run.id).await else {
             return self.ended(shown, unready(Code::NotReachable, "does not answer on this network"));
         };
+        shown.address = lan.endpoints.first().copied();
         let Some((server, user)) = links(&lan) else {
             return self.ended(shown, unready(Code::NoRemoteAccess, "has no Remote Access"));
         };
         // Subscribed before anything is written: no presence after the write can be missed.
         let seen = self.runs.seen.subscribe();
         let (di, channel, consent) = (lan.di.clone(), channel(&lan), shown.consent);
-        let plan = Plan { di, server, user, channel, consent, target, ours };
+        // Online with an account of ours before anything is written: it has that account, whether it tells or not.
+        let online_as = self.own_remote_jid(&shown.run.id).map(|jid| jid.to_bare().to_string());
+        let plan = Plan { di, server, user, channel, consent, target, online_as, ours };
         self.drive(Onboarding::new(plan, Duration::ZERO), Instant::now(), shown, stopped, seen).await;
     }
 
     /// The device as this network shows it, once all is read: before, a resource that is listed may seem not to be.
     async fn described_on_lan(&self, id: &str) -> Option<LanDevice> {
-        let mut changes = self.changes();
         let described = |state: &super::State| {
             let lan = state.device(id)?.lan.as_ref()?;
             (lan.answering && lan.device.described).then(|| lan.device.clone())
         };
-        let described = timeout(DESCRIBED_WITHIN, self.until(&mut changes, described)).await;
+        let described = timeout(DESCRIBED_WITHIN, self.until(described)).await;
         described.ok().flatten().or_else(|| self.lan_device(id))
     }
 
@@ -185,7 +203,13 @@ impl Inner {
         self.runs.stops().insert(id.to_owned(), stop);
         let seen = self.runs.seen.subscribe();
         let machine = Onboarding::undo(plan, Duration::ZERO);
-        let shown = Shown { run, step_began: Instant::now(), consent: entry.consent };
+        let shown = Shown {
+            run,
+            step_began: Instant::now(),
+            consent: entry.consent,
+            address: lan.endpoints.first().copied(),
+            journalled: true,
+        };
         let inner = self.clone();
         tokio::spawn(async move { inner.drive(machine, Instant::now(), shown, stopped, seen).await });
         Ok(())
@@ -210,26 +234,39 @@ impl Inner {
         let id = shown.run.id.clone();
         let (answers, mut answered) = mpsc::channel(ANSWERS);
         let mut stoppable = true;
+        let mut unwritten: Option<Error> = None;
         let mut sees = true;
         loop {
             let until = loop {
                 match machine.poll() {
                     Action::Wait { until } => break until,
                     Action::Finished(outcome) => {
-                        let state = self.outcome_view(&id, outcome);
+                        let state = match (self.outcome_view(&id, outcome), unwritten) {
+                            (RunState::Cancelled { left }, Some(error)) => RunState::Failed { error, left },
+                            (state, _) => state,
+                        };
                         return self.ended(shown, state);
                     }
+                    // What cannot be written down is not written to the device either.
+                    Action::Send { ticket, .. } if unwritten.is_some() => {
+                        machine.handle(Input::Answer { ticket, result: Err(Lost::NotSent) }, began.elapsed());
+                    }
                     Action::Send { ticket, via, mut request, secret } => {
-                        let (inner, id, answers) = (self.clone(), id.clone(), answers.clone());
+                        let (inner, id, answers, address) = (self.clone(), id.clone(), answers.clone(), shown.address);
                         tokio::spawn(async move {
-                            let result = inner.onboarding_request(&id, via, &request).await;
+                            let result = inner.onboarding_request(&id, address, via, &request).await;
                             if secret && let Some(body) = request.body.as_mut() {
                                 homeward_protocol::oic::remote_access::wipe(body);
                             }
                             let _ = answers.send((ticket, result)).await;
                         });
                     }
-                    action => self.show(&mut shown, &machine, action),
+                    action => {
+                        if let Err(error) = self.show(&mut shown, &machine, action) {
+                            unwritten = Some(error);
+                            machine.handle(Input::Cancel, began.elapsed());
+                        }
+                    }
                 }
             };
             let alarm = async {
@@ -259,11 +296,12 @@ impl Inner {
     async fn onboarding_request(
         &self,
         id: &str,
+        address: Option<SocketAddr>,
         via: Via,
         request: &homeward_protocol::crudn::Request,
     ) -> Result<homeward_protocol::crudn::Response, Lost> {
         let route = match via {
-            Via::Lan => self.lan_device(id).and_then(|lan| lan.endpoints.first().copied()).map(Route::Lan),
+            Via::Lan => address.map(Route::Lan),
             Via::Xmpp => self.remote_jid(id).map(Route::Xmpp),
         };
         let route = route.ok_or(Lost::NotSent)?;
@@ -275,20 +313,23 @@ impl Inner {
     }
 
     /// A step changed: it is journalled, remembered for the undo, and told.
-    fn show(&self, shown: &mut Shown, machine: &Onboarding, action: Action) {
+    ///
+    /// # Errors
+    /// It could not be written down; then the step must not write.
+    fn show(&self, shown: &mut Shown, machine: &Onboarding, action: Action) -> Result<(), Error> {
         let undoing = shown.run.state == RunState::Undoing;
         let (step, state) = match action {
             Action::Began(step) => (step, StepState::Working),
             Action::Done(step) => (step, StepState::Done),
             Action::Failed(step, failure) => (step, StepState::Failed { error: failure_view(&failure) }),
             Action::Undone(step) => (step, StepState::Undone),
-            Action::Send { .. } | Action::Finished(_) | Action::Wait { .. } => return,
+            Action::Send { .. } | Action::Finished(_) | Action::Wait { .. } => return Ok(()),
         };
         if state == StepState::Working {
             shown.step_began = Instant::now();
         }
         if !undoing && state == StepState::Working && matches!(step, Step::Server | Step::Account) {
-            self.journal(shown, step, machine.former());
+            self.journal(shown, step, machine.former())?;
         }
         let elapsed = millis(shown.step_began.elapsed());
         for entry in shown.run.steps.iter_mut().filter(|entry| entry.step == step) {
@@ -296,6 +337,7 @@ impl Inner {
             entry.state = state.clone();
         }
         self.state().set_run(shown.run.clone());
+        Ok(())
     }
 
     fn outcome_view(&self, id: &str, outcome: Outcome) -> RunState {
@@ -308,12 +350,16 @@ impl Inner {
                 let mut error = failure_view(&failure);
                 if let Some(not_put_back) = not_put_back {
                     let why = failure_view(&not_put_back);
-                    error.message = format!("{}; and what was written could not be put back: {}", error.message, why.message);
+                    error.message =
+                        format!("{}; and what was written could not be put back: {}", error.message, why.message);
                 }
                 RunState::Failed { error, left }
             }
             Outcome::Cancelled { left, .. } => RunState::Cancelled { left },
-            Outcome::Undone { left, .. } => RunState::Undone { left },
+            Outcome::Undone { left, .. } => {
+                self.state().change_known(id, |known| known.onboarded_here = false);
+                RunState::Undone { left }
+            }
         }
     }
 
@@ -324,7 +370,10 @@ impl Inner {
             RunState::Failed { left, .. } | RunState::Cancelled { left } | RunState::Undone { left } => *left,
             RunState::Queued | RunState::Working | RunState::Undoing => LeftOnDevice::Unknown,
         };
-        if let Err(error) = self.store.run_ended(&shown.run.id, left) {
+        // A run that wrote nothing leaves the way back of an earlier one alone.
+        if shown.journalled
+            && let Err(error) = self.store.run_ended(&shown.run.id, left)
+        {
             tracing::warn!("the end of a run could not be written down: {error}");
         }
         let entry = self.store.run(&shown.run.id).ok().flatten().filter(JournalEntry::can_be_undone);
@@ -338,8 +387,9 @@ impl Inner {
     }
 
     /// Written before the step writes, so that the way back is known whatever happens.
-    fn journal(&self, shown: &Shown, step: Step, former: Option<&Former>) {
-        let written = match (step, former) {
+    fn journal(&self, shown: &mut Shown, step: Step, former: Option<&Former>) -> Result<(), Error> {
+        shown.journalled = true;
+        match (step, former) {
             (Step::Server, Some(former)) => self.store.begin_run(&JournalEntry {
                 id: shown.run.id.clone(),
                 former: former.clone(),
@@ -352,9 +402,6 @@ impl Inner {
                 began_at_ms: shown.run.started_at_ms,
             }),
             _ => self.store.run_reached(&shown.run.id, step),
-        };
-        if let Err(error) = written {
-            tracing::error!("a step could not be written down: {error}");
         }
     }
 

@@ -15,12 +15,13 @@ use uuid::Uuid;
 use xmpp_parsers::jid::FullJid;
 use zeroize::Zeroizing;
 
-use super::devices::{AtServer, OnThisNetwork, key};
+use super::devices::{AtServer, Known, OnThisNetwork, key};
 use super::state::{find, now_ms};
 use super::{Inner, account};
 use crate::error::{Code, Error};
 use crate::lan::{Lan, LanDevice, LanEvent};
 use crate::remote::RemoteEvent;
+use crate::store::KnownDevice;
 use crate::view::{Account, AccountCheck, AccountForm, Connection, Device, Presence, Search, Via};
 
 /// Applies what the local network tells, until it ends.
@@ -55,6 +56,7 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
                 let id = key(&resource, &jid, contact);
                 inner.state().change_device(&id, |known| {
                     known.view.described = false;
+                    known.arrivals += 1;
                     known.view.last_seen_at_ms = Some(now_ms());
                     known.remote = Some(AtServer { jid, resource, contact, available: true });
                 });
@@ -63,7 +65,11 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
                 }
             }
             RemoteEvent::Gone(jid) => {
-                let id = inner.state().devices().find(|known| is_at(known.remote.as_ref(), &jid)).map(|known| known.view.id.clone());
+                let id = inner
+                    .state()
+                    .devices()
+                    .find(|known| is_at(known.remote.as_ref(), &jid))
+                    .map(|known| known.view.id.clone());
                 if let Some(id) = id {
                     inner.state().change_known(&id, |known| {
                         if let Some(remote) = known.remote.as_mut() {
@@ -90,10 +96,7 @@ impl Inner {
                 Connection::Connected { latency_ms: latency.map(super::control::millis) }
             }
             RemoteEvent::Suspended(layer, cause, wait) => Connection::Suspended {
-                since_ms: match self.state().connection() {
-                    Connection::Suspended { since_ms, .. } => *since_ms,
-                    _ => now_ms(),
-                },
+                since_ms: self.state().down_since_ms(),
                 retry_at_ms: now_ms().saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
                 error: Error::from_cause(layer, &cause),
             },
@@ -101,6 +104,13 @@ impl Inner {
             RemoteEvent::Offline | RemoteEvent::Present { .. } | RemoteEvent::Gone(_) => Connection::Offline,
         };
         let mut state = self.state();
+        // Why there is no connection says more than that there is none.
+        if connection == Connection::Offline
+            && matches!(state.connection(), Connection::Refused { .. })
+            && state.account().is_some()
+        {
+            return;
+        }
         if !matches!(connection, Connection::Connected { .. }) {
             // Our own link is down: nothing is known of what lies behind it.
             state.change_devices(
@@ -183,13 +193,19 @@ impl Inner {
         state.device(id)?.remote.as_ref().filter(|remote| remote.available).map(|remote| remote.jid.clone())
     }
 
+    /// The same, where it is signed in with our own account.
+    pub(super) fn own_remote_jid(&self, id: &str) -> Option<FullJid> {
+        let state = self.state();
+        let remote = state.device(id)?.remote.as_ref()?;
+        (remote.available && !remote.contact).then(|| remote.jid.clone())
+    }
+
     /// Waits until a device can be reached; searches the local network meanwhile where that may help.
     pub(super) async fn reach(&self, id: &str, via: Via, deadline: Duration) -> Result<Device, Error> {
         if via != Via::Xmpp {
             self.lan()?.search();
         }
         let root = Href::new("/").map_err(|error| Error::new(Code::Internal, error.to_string()))?;
-        let mut changes = self.changes();
         let reachable = |state: &super::State| {
             let device = find(state, id)?;
             state.device(&device.id)?.route(via, Method::Get, &root).ok().map(|_| Ok(device.clone()))
@@ -198,7 +214,7 @@ impl Inner {
             Connection::Refused { error } if via == Via::Xmpp => Some(Err(error.clone())),
             _ => None,
         };
-        let found = timeout(deadline, self.until(&mut changes, |state| reachable(state).or_else(|| refused(state)))).await;
+        let found = timeout(deadline, self.until(|state| reachable(state).or_else(|| refused(state)))).await;
         if let Ok(Some(found)) = found {
             return found;
         }
@@ -211,7 +227,6 @@ impl Inner {
     }
 
     pub(super) async fn connected(&self, deadline: Duration) -> Result<(), Error> {
-        let mut changes = self.changes();
         let settled = |state: &super::State| match state.connection() {
             Connection::Connected { .. } => Some(Ok(())),
             Connection::Refused { error } => Some(Err(error.clone())),
@@ -220,7 +235,7 @@ impl Inner {
             }
             _ => None,
         };
-        match timeout(deadline, self.until(&mut changes, settled)).await {
+        match timeout(deadline, self.until(settled)).await {
             Ok(Some(settled)) => settled,
             Ok(None) => Err(Error::new(Code::Cancelled, "the program ends")),
             Err(_) => Err(match self.state().connection() {
@@ -230,11 +245,18 @@ impl Inner {
         }
     }
 
-    /// The password of an account: the one given to this program, else the remembered one.
+    /// The remembered password of an account; the one that this program was given belongs to the saved account, or to
+    /// the first one that is typed.
     pub(super) async fn password(&self, jid: &str) -> Option<Secret> {
-        match &self.config.password {
-            Some(password) => Some(password.clone()),
-            None => self.passwords.get(jid).await,
+        self.passwords.get(jid).await
+    }
+
+    /// The same; without a saved account, the one that this program was given is for the account that is typed.
+    async fn given_or_remembered(&self, jid: &str) -> Option<Secret> {
+        let given = self.config.password.clone().filter(|_| self.state().account().is_none());
+        match given {
+            Some(password) => Some(password),
+            None => self.password(jid).await,
         }
     }
 
@@ -247,7 +269,7 @@ impl Inner {
         self.state().set_account(Some(told), keyring);
         let signing_in = match password {
             None => Err(Error::new(Code::PasswordMissing, format!("no password of {} is at hand", account.jid))),
-            Some(password) => self.signing_in(&account, &password, self.slot.uuid()),
+            Some(password) => self.signing_in(&account, &password, self.uuid),
         };
         match signing_in {
             Ok(account) => self.remote.use_account(Some(account)),
@@ -260,7 +282,8 @@ impl Inner {
 
     fn signing_in(&self, account: &Account, password: &Secret, uuid: Uuid) -> Result<homeward_xmpp::Account, Error> {
         let trust = Trust::load(account.ca.as_deref().map(std::path::Path::new)).map_err(|error| {
-            Error::new(Code::CaFileInvalid, "the certificate authority's file cannot be used").with_details(error.to_string())
+            Error::new(Code::CaFileInvalid, "the certificate authority's file cannot be used")
+                .with_details(error.to_string())
         })?;
         Ok(homeward_xmpp::Account {
             jid: account::jid(&account.jid)?,
@@ -281,12 +304,12 @@ impl Inner {
         let checked = account::check_form(form, self.loopback_only()).await?;
         let password = match password.filter(|password| !password.is_empty()) {
             Some(password) => password,
-            None => self.password(&checked.jid.to_string()).await.ok_or_else(password_missing)?,
+            None => self.given_or_remembered(&checked.jid.to_string()).await.ok_or_else(password_missing)?,
         };
         let warnings = checked.warnings.clone();
         let account = saved(checked, form);
         // A place of its own beside the one that may be signed in now: binding that one again would end it.
-        let uuid = Uuid::new_v5(&self.slot.uuid(), b"account check");
+        let uuid = Uuid::new_v5(&self.uuid, b"account check");
         let signing_in = self.signing_in(&account, &password, uuid)?;
         Ok(account::check_layers(&signing_in, warnings, |check| self.state().set_check(check)).await)
     }
@@ -296,13 +319,21 @@ impl Inner {
         let jid = checked.jid.to_string();
         match password.filter(|password| !password.is_empty()) {
             Some(password) => drop(self.passwords.set(&jid, password).await),
-            None if self.password(&jid).await.is_none() => return Err(password_missing()),
-            None => {}
+            None => {
+                let password = self.given_or_remembered(&jid).await.ok_or_else(password_missing)?;
+                self.passwords.set_for_this_run(&jid, password);
+            }
         }
         let account = saved(checked, form);
         self.store.set_account(&account)?;
+        if self.state().account().is_some_and(|former| former.jid != account.jid) {
+            self.remote.use_account(None);
+            self.state().leave_account();
+        }
         self.state().set_account(Some(account.clone()), self.passwords.state());
-        self.connect().await;
+        if self.config.connect {
+            self.connect().await;
+        }
         Ok(account)
     }
 
@@ -311,7 +342,11 @@ impl Inner {
         self.store.clear_account()?;
         self.remote.use_account(None);
         let keyring = self.passwords.forget(&account.jid).await;
-        self.state().set_account(None, keyring);
+        self.own_accounts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+        let mut state = self.state();
+        state.set_account(None, keyring);
+        state.set_connection(Connection::Offline);
+        state.leave_account();
         Ok(())
     }
 
@@ -327,9 +362,19 @@ impl Inner {
 
     /// Keeps what a device is, for the next start.
     pub(super) fn remember(&self, id: &str) {
-        let Some(known) = self.state().device(id).and_then(super::devices::Known::remembered) else { return };
-        if let Err(error) = self.store.remember(&[known]) {
-            tracing::warn!("a device could not be remembered: {error}");
+        let remembered = self.state().device(id).and_then(Known::remembered);
+        self.keep(remembered.as_slice());
+    }
+
+    /// Keeps what all devices are, at the end.
+    pub(super) fn remember_all(&self) {
+        let remembered: Vec<_> = self.state().devices().filter_map(Known::remembered).collect();
+        self.keep(&remembered);
+    }
+
+    fn keep(&self, remembered: &[KnownDevice]) {
+        if let Err(error) = self.store.remember(remembered) {
+            tracing::warn!("what is known of the devices could not be kept: {error}");
         }
     }
 }

@@ -3,21 +3,21 @@
 //! Scope: the values and their publication, in one lock, so that a snapshot and the events after it fit together.
 //! Non-scope: where changes come from.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::devices::Known;
 use crate::event::{Event, Numbered};
-use crate::view::{
-    Account, AccountCheck, AccountForm, Connection, Device, Keyring, Run, Search, Snapshot,
-};
+use crate::view::{Account, AccountCheck, AccountForm, Connection, Device, Keyring, Presence, Run, Search, Snapshot};
 
 /// Our choice: events that a reader may be behind; then it takes a new snapshot.
 const MAX_BEHIND: usize = 8192;
+/// Our choice: devices that are known at one time; both sides bound those that are there.
+const MAX_DEVICES: usize = 12_000;
 /// Our choice: how often a reader is given a batch. A person sees no difference below.
 const BATCH_EVERY: Duration = Duration::from_millis(50);
 
@@ -25,29 +25,38 @@ const BATCH_EVERY: Duration = Duration::from_millis(50);
 pub(super) struct State {
     sequence: u64,
     sender: broadcast::Sender<Arc<Numbered>>,
+    /// Wakes those who wait for a condition; holds no event.
+    changed: watch::Sender<u64>,
     devices: BTreeMap<String, Known>,
     search: Search,
     account: Option<Account>,
     keyring: Keyring,
     connection: Connection,
+    /// Since when our own link is down.
+    down_since_ms: Option<u64>,
     check: Option<AccountCheck>,
     runs: BTreeMap<String, Run>,
     prefill: Option<AccountForm>,
+    /// Devices that were onboarded over this network on an earlier day.
+    onboarded: HashSet<String>,
 }
 
 impl State {
-    pub(super) fn new(account: Option<Account>, prefill: Option<AccountForm>) -> Self {
+    pub(super) fn new(account: Option<Account>, prefill: Option<AccountForm>, onboarded: HashSet<String>) -> Self {
         Self {
             sequence: 0,
             sender: broadcast::channel(MAX_BEHIND).0,
+            changed: watch::channel(0).0,
             devices: BTreeMap::new(),
             search: Search::default(),
             account,
             keyring: Keyring::Unknown,
             connection: Connection::Offline,
+            down_since_ms: None,
             check: None,
             runs: BTreeMap::new(),
             prefill,
+            onboarded,
         }
     }
 
@@ -56,8 +65,8 @@ impl State {
     }
 
     /// Wakes at every change, for those who wait for a condition.
-    pub(super) fn changes(&self) -> broadcast::Receiver<Arc<Numbered>> {
-        self.sender.subscribe()
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
     }
 
     pub(super) fn snapshot(&self) -> Snapshot {
@@ -78,6 +87,7 @@ impl State {
         self.sequence += 1;
         // Without a reader the event is simply gone: whoever comes takes a snapshot.
         let _ = self.sender.send(Arc::new(Numbered { sequence: self.sequence, event }));
+        self.changed.send_replace(self.sequence);
     }
 
     pub(super) fn device(&self, id: &str) -> Option<&Known> {
@@ -90,7 +100,11 @@ impl State {
 
     /// Changes a device, which is made if it was not known, and tells of it if anything that a reader sees differs.
     pub(super) fn change_device<T>(&mut self, id: &str, change: impl FnOnce(&mut Known) -> T) -> T {
-        let known = self.devices.entry(id.to_owned()).or_insert_with(|| Known::new(id));
+        if self.devices.len() >= MAX_DEVICES && !self.devices.contains_key(id) {
+            self.make_room();
+        }
+        let onboarded = self.onboarded.contains(id);
+        let known = self.devices.entry(id.to_owned()).or_insert_with(|| Known::new(id, onboarded));
         let before = known.view.clone();
         let result = change(known);
         known.settle();
@@ -99,6 +113,15 @@ impl State {
             self.publish(Event::DeviceChanged { device });
         }
         result
+    }
+
+    /// Forgets the device that was away for the longest time.
+    fn make_room(&mut self) {
+        let away = self.devices.values().filter(|known| known.view.presence != Presence::Online);
+        let longest = away.min_by_key(|known| known.view.last_seen_at_ms).map(|known| known.view.id.clone());
+        if let Some(id) = longest {
+            self.forget_device(&id);
+        }
     }
 
     /// Like [`State::change_device`], for a device that must be known already.
@@ -112,6 +135,19 @@ impl State {
             self.devices.iter().filter(|(_, known)| pick(known)).map(|(id, _)| id.clone()).collect();
         for id in picked {
             self.change_device(&id, &change);
+        }
+    }
+
+    /// Another account, or none: what was known at the server is of the former one.
+    pub(super) fn leave_account(&mut self) {
+        self.onboarded.clear();
+        let (here, gone): (Vec<_>, Vec<_>) =
+            self.devices.values().map(|known| (known.view.id.clone(), known.lan.is_some())).partition(|(_, lan)| *lan);
+        for (id, _) in gone {
+            self.forget_device(&id);
+        }
+        for (id, _) in here {
+            self.change_device(&id, Known::leave_account);
         }
     }
 
@@ -147,7 +183,15 @@ impl State {
         &self.connection
     }
 
+    /// Since when our own link is down, counted from the loss and not from the last try.
+    pub(super) fn down_since_ms(&mut self) -> u64 {
+        *self.down_since_ms.get_or_insert_with(now_ms)
+    }
+
     pub(super) fn set_connection(&mut self, connection: Connection) {
+        if matches!(connection, Connection::Connected { .. } | Connection::Offline) {
+            self.down_since_ms = None;
+        }
         if self.connection != connection {
             self.connection = connection.clone();
             self.publish(Event::ConnectionChanged { connection });
@@ -252,7 +296,10 @@ pub(super) fn find<'a>(state: &'a State, id: &str) -> Option<&'a Device> {
         return Some(&known.view);
     }
     let id = id.to_lowercase();
-    state.devices().map(|known| &known.view).find(|device| device.id.to_lowercase() == id || device.di.to_lowercase() == id)
+    state
+        .devices()
+        .map(|known| &known.view)
+        .find(|device| device.id.to_lowercase() == id || device.di.to_lowercase() == id)
 }
 
 #[cfg(test)]
@@ -261,7 +308,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_snapshot_and_the_events_after_it_fit_together() {
-        let mut state = State::new(None, None);
+        let mut state = State::new(None, None, HashSet::new());
         let mut subscription = state.subscribe();
         state.change_device("a", |known| known.view.name = "Lamp".to_owned());
         let snapshot = state.snapshot();
@@ -274,7 +321,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn of_many_changes_to_one_thing_a_batch_holds_the_last() {
-        let mut state = State::new(None, None);
+        let mut state = State::new(None, None, HashSet::new());
         let mut subscription = state.subscribe();
         for n in 0..100 {
             state.change_device("a", |known| known.view.name = format!("{n}"));
@@ -286,7 +333,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_reader_that_is_too_slow_is_told() {
-        let mut state = State::new(None, None);
+        let mut state = State::new(None, None, HashSet::new());
         let mut subscription = state.subscribe();
         for n in 0..=MAX_BEHIND {
             state.change_device("a", |known| known.view.name = format!("{n}"));
@@ -296,7 +343,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn what_does_not_change_is_not_told() {
-        let mut state = State::new(None, None);
+        let mut state = State::new(None, None, HashSet::new());
         state.change_device("a", |_| ());
         let before = state.snapshot().sequence;
         state.change_device("a", |_| ());

@@ -36,9 +36,7 @@ impl Inner {
         let mut watched = self.watched.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         watched.retain(|id, _| wanted.contains(id));
         for id in wanted {
-            watched.entry(id.clone()).or_insert_with(|| {
-                AbortOnDropHandle::new(tokio::spawn(attend(self.clone(), id)))
-            });
+            watched.entry(id.clone()).or_insert_with(|| AbortOnDropHandle::new(tokio::spawn(attend(self.clone(), id))));
         }
     }
 
@@ -53,8 +51,8 @@ impl Inner {
         let platform = read(PLATFORM_URI).await.as_ref().and_then(Platform::read);
         let links = read(RES_URI).await.as_ref().and_then(|body| discovery::read(body).ok()).and_then(|mut devices| {
             let di = id.rsplit('/').next().unwrap_or(id);
-            let own = devices.iter().position(|device| device.di.as_str().eq_ignore_ascii_case(di)).unwrap_or(0);
-            (own < devices.len()).then(|| devices.swap_remove(own).links)
+            let own = devices.iter().position(|device| device.di.as_str().eq_ignore_ascii_case(di))?;
+            Some(devices.swap_remove(own).links)
         });
         self.state().change_known(id, |known| {
             known.view.described = device.is_some() || links.is_some();
@@ -77,17 +75,16 @@ impl Inner {
 
 /// Keeps one device up to date, over whichever path it has.
 async fn attend(inner: Arc<Inner>, id: String) {
-    let mut changes = inner.changes();
     loop {
-        let reachable = inner.until(&mut changes, |state| state.device(&id).and_then(|known| known.view.path)).await;
+        let reachable = inner.until(|state| state.device(&id).and_then(|known| known.view.path)).await;
         let Some(path) = reachable else { return };
-        let lost = async {
-            let mut changes = inner.changes();
-            let is_lost = |state: &super::State| {
-                (state.device(&id).and_then(|known| known.view.path) != Some(path)).then_some(())
-            };
-            inner.until(&mut changes, is_lost).await
-        };
+        let arrivals = |state: &super::State| state.device(&id).map_or(0, |known| known.arrivals);
+        let before = arrivals(&inner.state());
+        // Also where it came back before it was seen to go: what it says of itself may be new.
+        let lost = inner.until(|state| {
+            let gone = state.device(&id).and_then(|known| known.view.path) != Some(path);
+            (gone || arrivals(state) != before).then_some(())
+        });
         tokio::select! {
             _ = lost => {}
             () = keep_up_to_date(&inner, &id) => {}
@@ -109,13 +106,20 @@ async fn keep_up_to_date(inner: &Arc<Inner>, id: &str) {
         sleep(if device.described { READ_EVERY } else { TRY_AGAIN }).await;
         return;
     }
-    while observed.join_next().await.is_some() {}
+    let following = async { while observed.join_next().await.is_some() {} };
+    if device.described {
+        following.await;
+    } else {
+        // Known from an earlier day, and not confirmed yet: followed all the same, and asked again.
+        let _ = tokio::time::timeout(TRY_AGAIN, following).await;
+    }
 }
 
 /// The resources behind a device's controls, each once.
 fn shown(device: &Device) -> Vec<(Href, bool)> {
     let mut seen = HashSet::new();
-    let observable = |href: &Href| device.resources.iter().any(|resource| resource.href == *href && resource.observable);
+    let observable =
+        |href: &Href| device.resources.iter().any(|resource| resource.href == *href && resource.observable);
     device
         .controls
         .iter()

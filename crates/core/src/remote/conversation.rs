@@ -129,6 +129,9 @@ impl Speaker {
     async fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
         loop {
             let going_on = tokio::select! {
+                // First of all: whatever comes after an abandoned request could be its answer.
+                biased;
+                () = given_up(&mut self.asked) => false,
                 message = self.session.receive() => match message {
                     Some(message) => self.hear(&message).await,
                     None => false,
@@ -138,7 +141,6 @@ impl Speaker {
                     Some(Order::EndObservation { id, href }) => self.end(&id, href).await,
                     None => false,
                 },
-                () = given_up(&mut self.asked) => false,
             };
             if !going_on {
                 break;
@@ -150,6 +152,10 @@ impl Speaker {
     }
 
     async fn put(&mut self, mut question: Question) -> bool {
+        if self.asked.is_some() {
+            // Its asker has gone, or this one would not be asked. Dropped unsent, it is asked again in a new session.
+            return false;
+        }
         // Without ids, notifications of two observations could not be told apart.
         if question.observer.is_some() && !self.observers.is_empty() && !self.returns_ids {
             let words = "it takes one session, and one observation in it".to_owned();
@@ -175,10 +181,14 @@ impl Speaker {
         if self.observers.len() == before {
             return true;
         }
-        let request = Request { observe: Some(Observe::Deregister), ..Request::get(href) };
-        let told = self.session.send(rest::encode_request(&request, &self.di, Some(id))).await.is_ok();
         self.leaving |= !self.returns_ids;
-        told && !(self.leaving && self.asked.is_none())
+        if self.returns_ids || self.asked.is_none() {
+            let request = Request { observe: Some(Observe::Deregister), ..Request::get(href) };
+            if self.session.send(rest::encode_request(&request, &self.di, Some(id))).await.is_err() {
+                return false;
+            }
+        }
+        !(self.leaving && self.asked.is_none())
     }
 
     /// Takes one message; false ends the session.
@@ -212,7 +222,9 @@ impl Speaker {
         if self.asked.as_ref().is_some_and(is_ours)
             && let Some(question) = self.asked.take()
         {
-            if let Some(observer) = question.observer.filter(|_| response.status.is_success() && response.observe.is_some()) {
+            if let Some(observer) =
+                question.observer.filter(|_| response.status.is_success() && response.observe.is_some())
+            {
                 self.observers.push((question.id, observer));
             }
             let _ = question.answer.send(Ok(response));
@@ -220,7 +232,8 @@ impl Speaker {
         }
         let observer = match (id, self.observers.as_slice()) {
             (Some(id), observers) => observers.iter().position(|(theirs, _)| theirs == id),
-            (None, [_]) if response.observe.is_some() => Some(0),
+            // Without a number it is the last one: the device notifies no more.
+            (None, [_]) if response.observe.is_some() || self.asked.is_none() => Some(0),
             _ => None,
         };
         let Some(at) = observer else {
@@ -228,7 +241,8 @@ impl Speaker {
             return id.is_some() || !self.observers.is_empty();
         };
         let (_, reader) = self.observers.get(at).expect("found above");
-        if reader.try_send(response).is_err() {
+        let is_last = response.observe.is_none();
+        if reader.try_send(response).is_err() || is_last {
             // Gone, or too far behind: it hears the end, and begins again with the value of then.
             self.observers.remove(at);
         }

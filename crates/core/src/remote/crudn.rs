@@ -30,7 +30,8 @@ pub(super) async fn request(
 ) -> Result<Response, RemoteError> {
     let until = Instant::now() + deadline;
     let peer = sessions.peer(jid);
-    let mut turn = timeout_at(until, peer.conversation.lock()).await.map_err(|_| RemoteError::NoAnswer { sent: false })?;
+    let mut turn =
+        timeout_at(until, peer.conversation.lock()).await.map_err(|_| RemoteError::NoAnswer { sent: false })?;
     loop {
         let conversation = usable(sessions, jid, &mut turn, until).await?;
         match timeout_at(until, conversation.ask(request, &device_id(jid))).await {
@@ -81,7 +82,8 @@ pub(super) async fn observe(
             let mut turn = timeout_at(until, peer.conversation.lock()).await.map_err(late)?;
             let conversation = usable(sessions, jid, &mut turn, until).await?;
             let (answer, notifications) = conversation.observe(href, &di);
-            let first = timeout_at(until, answer).await.map_err(late)?.unwrap_or(Err(RemoteError::Cut))?;
+            let first = timeout_at(until, answer).await.unwrap_or(Ok(Err(RemoteError::NoAnswer { sent: true })));
+            let first = first.unwrap_or(Err(RemoteError::Cut)).inspect_err(|_| *turn = None)?;
             return Ok(notifications.beginning_with(first));
         }
         Err(error) => return Err(error),

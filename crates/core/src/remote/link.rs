@@ -6,10 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use homeward_xmpp::{Account, Cause, Event, Failure, IqFailure, Progress, Session};
+use homeward_xmpp::{Account, Cause, Event, Failure, Handle, IqFailure, Progress, Session};
 use rand::Rng as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
+use xmpp_parsers::disco::{DiscoInfoQuery, DiscoInfoResult};
+use xmpp_parsers::jid::Jid;
+use xmpp_parsers::roster::Item;
 
 use super::people::People;
 use super::sessions::Sessions;
@@ -23,6 +26,9 @@ const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(60);
 /// Our choice: a connection that lived this long begins the waits anew.
 const STABLE_AFTER: Duration = Duration::from_secs(60);
+
+/// Our choice: nothing waits for it.
+const SERVER_NAMES_ITSELF_WITHIN: Duration = Duration::from_secs(10);
 
 /// What the person wants of the connection.
 pub(super) enum Wish {
@@ -143,6 +149,7 @@ async fn connected(
     if handle.announce(PRIORITY).await.is_err() {
         return Next::Failed(Failure { layer: homeward_xmpp::Layer::Roster, cause: Cause::Closed });
     }
+    let mut is_ejabberd = tokio::spawn(is_ejabberd(handle.clone()));
     loop {
         let event = tokio::select! {
             event = incoming.recv() => event,
@@ -156,6 +163,11 @@ async fn connected(
         };
         match event {
             None => return Next::Failed(Failure { layer: homeward_xmpp::Layer::Tcp, cause: Cause::Closed }),
+            Some(Event::Ended(Cause::ResourceConflict))
+                if people.has_siblings() && (&mut is_ejabberd).await.unwrap_or(false) =>
+            {
+                return Next::Failed(Failure { layer: homeward_xmpp::Layer::Tcp, cause: Cause::TooManySessions });
+            }
             Some(Event::Ended(cause)) => return Next::Failed(Failure { layer: homeward_xmpp::Layer::Tcp, cause }),
             Some(Event::Presence(presence)) => {
                 if let Some(event) = people.presence(&presence) {
@@ -191,6 +203,17 @@ async fn connected(
     }
 }
 
+/// Whether the server names itself so (XEP-0030). ejabberd ends the oldest session beyond `max_user_sessions` with the
+/// words of a replaced one; servers without such a limit mean what they say.
+async fn is_ejabberd(handle: Handle) -> bool {
+    let server = Jid::from(handle.jid().to_bare()).domain().as_str().parse().ok();
+    let query = DiscoInfoQuery { node: None };
+    let about = handle.get(server, query.into(), SERVER_NAMES_ITSELF_WITHIN).await.ok().flatten();
+    let about = about.and_then(|about| DiscoInfoResult::try_from(about).ok());
+    let named = |name: &str| name.to_ascii_lowercase().contains("ejabberd");
+    about.is_some_and(|about| about.identities.iter().any(|identity| identity.name.as_deref().is_some_and(named)))
+}
+
 async fn sign_in(account: &Account, events: &mpsc::Sender<RemoteEvent>) -> Result<(Session, People), Failure> {
     let mut tell = |progress: Progress| {
         if let Progress::Began(layer) = progress {
@@ -198,23 +221,41 @@ async fn sign_in(account: &Account, events: &mpsc::Sender<RemoteEvent>) -> Resul
             let _ = events.try_send(RemoteEvent::Connecting(layer_view(layer)));
         }
     };
-    let session = homeward_xmpp::sign_in(account, &mut tell).await?;
+    let mut session = homeward_xmpp::sign_in(account, &mut tell).await?;
     tell(Progress::Began(homeward_xmpp::Layer::Roster));
-    let roster = session.handle.roster(account.layer_deadline).await.map_err(|failure| {
-        let cause = roster_cause(failure);
-        Failure { layer: homeward_xmpp::Layer::Roster, cause }
-    })?;
+    let roster = match roster_of(&mut session, account.layer_deadline).await {
+        Ok(roster) => roster,
+        // Our own account's devices need no roster; the account check tells of it.
+        Err(Cause::StreamError(words)) if session.handle.is_open() => {
+            tracing::warn!("the server refuses the roster ({words}): contacts' devices are not shown");
+            Vec::new()
+        }
+        Err(cause) => return Err(Failure { layer: homeward_xmpp::Layer::Roster, cause }),
+    };
     let people = People::new(session.handle.jid().clone(), roster);
     Ok((session, people))
 }
 
-/// What a roster that did not come says of the connection.
-pub(crate) fn roster_cause(failure: IqFailure) -> Cause {
-    match failure {
+/// The roster of a fresh session (RA-12).
+///
+/// # Errors
+/// Why it did not come; where the session ended instead, why that was.
+pub(crate) async fn roster_of(session: &mut Session, deadline: Duration) -> Result<Vec<Item>, Cause> {
+    let failure = match session.handle.roster(deadline).await {
+        Ok(roster) => return Ok(roster),
+        Err(failure) => failure,
+    };
+    Err(match failure {
         IqFailure::NoAnswer => Cause::Silent,
-        IqFailure::Closed => Cause::Closed,
         IqFailure::Refused { condition, text } => Cause::StreamError(format!("{condition:?} {text}").trim().to_owned()),
-    }
+        IqFailure::Closed => loop {
+            match session.events.recv().await {
+                Some(Event::Ended(cause)) => break cause,
+                Some(_) => {}
+                None => break Cause::Closed,
+            }
+        },
+    })
 }
 
 pub(crate) fn layer_view(layer: homeward_xmpp::Layer) -> Layer {
@@ -234,7 +275,9 @@ mod tests {
 
     #[test]
     fn waits_grow_to_a_minute_and_differ_by_chance() {
-        for (failures, least, most) in [(1, 0.5, 1.0), (2, 1.0, 2.0), (5, 8.0, 16.0), (7, 30.0, 60.0), (1000, 30.0, 60.0)] {
+        for (failures, least, most) in
+            [(1, 0.5, 1.0), (2, 1.0, 2.0), (5, 8.0, 16.0), (7, 30.0, 60.0), (1000, 30.0, 60.0)]
+        {
             let wait = backoff(failures).as_secs_f64();
             assert!((least..=most).contains(&wait), "{failures}: {wait}");
         }

@@ -24,7 +24,7 @@ use xmpp_parsers::jid::FullJid;
 use crate::view::Layer;
 
 pub(crate) use conversation::Notifications;
-pub(crate) use link::{layer_view, roster_cause};
+pub(crate) use link::{layer_view, roster_of};
 use sessions::Sessions;
 
 /// What changed at the server.

@@ -20,11 +20,13 @@ pub(super) struct People {
     own: FullJid,
     contacts: HashSet<BareJid>,
     present: HashMap<FullJid, OicResource>,
+    /// Sessions of our own account beside this one, whatever they are.
+    siblings: HashSet<FullJid>,
 }
 
 impl People {
     pub(super) fn new(own: FullJid, roster: Vec<Item>) -> Self {
-        let mut people = Self { own, contacts: HashSet::new(), present: HashMap::new() };
+        let mut people = Self { own, contacts: HashSet::new(), present: HashMap::new(), siblings: HashSet::new() };
         for item in roster {
             people.contact_changed(&item);
         }
@@ -51,6 +53,11 @@ impl People {
         bare == self.own.to_bare() || self.contacts.contains(&bare)
     }
 
+    /// Whether our account has other sessions now.
+    pub(super) fn has_siblings(&self) -> bool {
+        !self.siblings.is_empty()
+    }
+
     /// A presence; says whether a device came or went.
     pub(super) fn presence(&mut self, presence: &Presence) -> Option<RemoteEvent> {
         let from = presence.from.as_ref()?;
@@ -60,6 +67,12 @@ impl People {
         let jid = from.clone().try_into_full().ok()?;
         if jid == self.own {
             return None;
+        }
+        if jid.to_bare() == self.own.to_bare() {
+            match presence.type_ {
+                Type::None if self.siblings.len() < MAX_DEVICES => drop(self.siblings.insert(jid.clone())),
+                _ => drop(self.siblings.remove(&jid)),
+            }
         }
         match presence.type_ {
             Type::None => {
@@ -99,7 +112,10 @@ mod tests {
             approved: Default::default(),
             groups: Vec::new(),
         };
-        People::new(own, vec![contact("friend@home.test", Subscription::Both), contact("fan@home.test", Subscription::From)])
+        People::new(
+            own,
+            vec![contact("friend@home.test", Subscription::Both), contact("fan@home.test", Subscription::From)],
+        )
     }
 
     fn available(from: &str) -> Presence {
@@ -109,7 +125,9 @@ mod tests {
     #[test]
     fn a_device_of_our_account_and_one_of_a_contact_are_seen_and_told_apart() {
         let mut people = people();
-        for (jid, theirs) in [("home@home.test/OIC/1.0/oic.d.light/A", false), ("friend@home.test/OIC/1.0/oic.d.fan/A", true)] {
+        for (jid, theirs) in
+            [("home@home.test/OIC/1.0/oic.d.light/A", false), ("friend@home.test/OIC/1.0/oic.d.fan/A", true)]
+        {
             let seen = people.presence(&available(jid));
             assert!(matches!(seen, Some(RemoteEvent::Present { contact, .. }) if contact == theirs), "{jid}");
         }

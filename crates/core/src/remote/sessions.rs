@@ -108,7 +108,10 @@ impl Sessions {
                 Err(IqFailure::Refused { condition, text }) => {
                     use DefinedCondition as C;
                     return Err(match condition {
-                        C::ItemNotFound | C::RecipientUnavailable | C::RemoteServerNotFound => RemoteError::NotThere,
+                        // What a server says for a resource that has gone (RFC 6121 §8.5.3.2.3).
+                        C::ItemNotFound | C::RecipientUnavailable | C::RemoteServerNotFound | C::ServiceUnavailable => {
+                            RemoteError::NotThere
+                        }
                         _ => RemoteError::SessionRefused(format!("{condition:?} {text}").trim().to_owned()),
                     });
                 }
@@ -138,15 +141,15 @@ impl Sessions {
         if message.payloads.iter().any(|payload| payload.is("delay", ns::DELAY)) {
             return;
         }
-        for payload in &message.payloads {
-            if message.type_ == MessageType::Error {
-                // Our own block came back: it did not arrive, and IBB has no resend.
-                if let Some(sid) = payload.is("data", ns::IBB).then(|| payload.attr("sid")).flatten() {
-                    self.drop_session(&jid, sid);
-                }
-            } else if payload.is("data", ns::IBB) {
-                self.data(&jid, payload);
+        if message.type_ == MessageType::Error {
+            // Our own block came back: it did not arrive, and IBB has no resend. Servers need not repeat what it was.
+            if let Some((sid, _)) = message.id.as_ref().and_then(|id| id.0.rsplit_once('-')) {
+                self.drop_session(&jid, sid);
             }
+            return;
+        }
+        for payload in message.payloads.iter().filter(|payload| payload.is("data", ns::IBB)) {
+            self.data(&jid, payload);
         }
     }
 
@@ -204,7 +207,8 @@ impl Sessions {
         {
             let state = self.state();
             let theirs = state.open.iter().filter(|(_, entry)| entry.opened_by_peer);
-            let (all, of_peer) = theirs.fold((0, 0), |(all, of_peer), ((peer, _), _)| (all + 1, of_peer + usize::from(peer == jid)));
+            let (all, of_peer) =
+                theirs.fold((0, 0), |(all, of_peer), ((peer, _), _)| (all + 1, of_peer + usize::from(peer == jid)));
             if state.open.contains_key(&(jid.clone(), sid.clone())) || open.block_size == 0 {
                 return Err(DefinedCondition::NotAcceptable);
             }
@@ -250,7 +254,7 @@ impl OpenSession {
         let data = Data { seq: block.seq, sid: StreamId(self.sid.clone()), data: block.data };
         let hint = |name: &str| Element::builder(name, HINTS).build();
         let mut stanza = Message::new_with_type(MessageType::Normal, Some(Jid::from(self.jid.clone())));
-        stanza.id = Some(Id(format!("{}-{}", self.sid.get(..8).unwrap_or_default(), block.seq)));
+        stanza.id = Some(Id(format!("{}-{}", self.sid, block.seq)));
         stanza.payloads = vec![data.into(), hint("no-store"), hint("no-copy")];
         self.handle.send(stanza.into()).await.map_err(|_| RemoteError::NotThere)
     }
@@ -305,15 +309,17 @@ mod tests {
 
     #[test]
     fn wrapped_base64_is_read() {
-        let wrapped: Element =
-            "<data xmlns='http://jabber.org/protocol/ibb' seq='3' sid='s'>\n  aGVs\n  bG8=\n</data>".parse().expect("XML");
+        let wrapped: Element = "<data xmlns='http://jabber.org/protocol/ibb' seq='3' sid='s'>\n  aGVs\n  bG8=\n</data>"
+            .parse()
+            .expect("XML");
         assert_eq!(read_data(&wrapped).map(|data| (data.seq, data.data)), Some((3, b"hello".to_vec())));
     }
 
     #[test]
     fn what_is_no_block_is_not_read() {
         for text in ["seq='65536' sid='s'>AA==", "sid='s'>AA==", "seq='1' sid='s'>?"] {
-            let element: Element = format!("<data xmlns='http://jabber.org/protocol/ibb' {text}</data>").parse().expect("XML");
+            let element: Element =
+                format!("<data xmlns='http://jabber.org/protocol/ibb' {text}</data>").parse().expect("XML");
             assert!(read_data(&element).is_none(), "{text}");
         }
     }

@@ -107,6 +107,11 @@ impl Passwords {
         self.has_shown(written.map(|()| true))
     }
 
+    /// Uses a password in this program's life only, without keeping it.
+    pub(crate) fn set_for_this_run(&self, jid: &str, password: Secret) {
+        self.known().passwords.insert(user(jid), password);
+    }
+
     /// Keeps a bare JID's password no longer.
     pub(crate) async fn forget(&self, jid: &str) -> Keyring {
         let user = user(jid);

@@ -47,6 +47,10 @@ impl Onboarding {
                 }
             }
         };
+        let account = match (account, self.online_as.take()) {
+            (FormerAccount::Unread, Some(jid)) => FormerAccount::Jid(jid),
+            (told, _) => told,
+        };
         if let Some(former) = &mut self.former {
             former.account = account;
         }

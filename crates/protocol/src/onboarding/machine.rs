@@ -38,6 +38,7 @@ pub struct Onboarding {
     /// The one request that is out over the local network.
     pub(super) flight: Option<Flight>,
     pub(super) former: Option<Former>,
+    pub(super) online_as: Option<String>,
     /// What `status` and reason said before anything was written: of the old session.
     pub(super) before: XmppAccess,
     pub(super) device: OnDevice,
@@ -114,8 +115,9 @@ impl OnDevice {
 impl Onboarding {
     /// Begins to onboard a device.
     pub fn new(plan: Plan, now: Duration) -> Self {
-        let Plan { di, server, user, channel, consent, target, ours } = plan;
+        let Plan { di, server, user, channel, consent, target, online_as, ours } = plan;
         let mut this = Self::at_rest(now, (server, user), channel, consent, ours, Some((di, target)));
+        this.online_as = online_as;
         this.actions.push_back(Action::Began(Step::Read));
         if channel == Channel::SecuredOnly {
             this.fail(Failure::SecuredOnly { words: None });
@@ -172,6 +174,7 @@ impl Onboarding {
             account_sent_at: None,
             seen_at: None,
             cancelled: false,
+            online_as: None,
             ending: Ending::Undo,
             not_put_back: None,
         }

@@ -130,6 +130,8 @@ pub struct Plan {
     pub consent: bool,
     /// What it shall have.
     pub target: Target,
+    /// The account that it is signed in with now, as that account's server says: believed where the device does not tell.
+    pub online_as: Option<String>,
     /// What can be written back if the device has one of these now.
     pub ours: Vec<OwnAccount>,
 }

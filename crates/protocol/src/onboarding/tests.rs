@@ -32,6 +32,7 @@ pub(super) fn plan() -> Plan {
             jid: "maren@hearth.example".to_owned(),
             credential: Secret::new("correct horse"),
         },
+        online_as: None,
         ours: Vec::new(),
     }
 }
@@ -483,6 +484,16 @@ fn where_nothing_changed_the_identity_alone_is_proof() {
     run.ok(json!({"address": "XMPP.hearth.example", "port": 5222, "status": "Connected"}));
     run.ok(json!({"jid": "Maren@hearth.example"})).ok(json!({})).ok(json!({}));
     run.passes().ok(json!({"status": "Connected"}));
+    assert_eq!(run.asks(), (Via::Xmpp, Method::Get, "/oic/d", None));
+    run.ok(json!({ "di": DI }));
+    assert_eq!(run.outcome, Some(Outcome::Onboarded));
+}
+
+#[test]
+fn one_that_hides_its_account_and_is_online_with_it_already_is_not_waited_for() {
+    let mut run = Run::new(Plan { online_as: Some("maren@hearth.example".to_owned()), ..plan() });
+    run.ok(json!({"address": "xmpp.hearth.example", "port": 5222, "status": "Connected"})).refused(403, "not you");
+    run.ok(json!({})).ok(json!({})).passes().ok(json!({"status": "Connected"}));
     assert_eq!(run.asks(), (Via::Xmpp, Method::Get, "/oic/d", None));
     run.ok(json!({ "di": DI }));
     assert_eq!(run.outcome, Some(Outcome::Onboarded));

@@ -80,15 +80,15 @@ fn a_bare_path_and_any_authority_are_accepted() {
 
 #[test]
 fn a_devices_own_words_travel_in_the_reason() {
-    let response =
-        Response { diagnostic: Some("not while pairing".to_owned()), ..Response::status(Status::FORBIDDEN) };
+    let response = Response { diagnostic: Some("not while pairing".to_owned()), ..Response::status(Status::FORBIDDEN) };
     let read = decode(&encode_response(&response, Some("7")));
     assert_eq!(read, Ok(Rest::Response { response, id: Some("7".to_owned()) }));
 }
 
 #[test]
 fn what_is_no_rest_is_refused_by_its_own_name() {
-    let url = |method: &str, url: &str| format!(r#"<rest xmlns="rest.oic.org"><url method="{method}">{url}</url></rest>"#);
+    let url =
+        |method: &str, url: &str| format!(r#"<rest xmlns="rest.oic.org"><url method="{method}">{url}</url></rest>"#);
     let body = r#"<rest xmlns="rest.oic.org"><url method="GET">/a</url><body><json xmlns="urn:xmpp:json:0">{</json></body></rest>"#;
     let entity = r#"<!DOCTYPE r [<!ENTITY a "aaaa">]><rest xmlns="rest.oic.org"><url method="GET">/&a;</url></rest>"#;
     assert!(matches!(decode(b"hello"), Err(RestError::NotRest(_))));

@@ -74,27 +74,27 @@ pub(super) enum Verdict {
     Rejected,
 }
 
-/// Confirmable messages of ours that wait for their acknowledgement.
+/// Confirmable messages of ours that wait for their acknowledgement, with their tokens.
 #[derive(Debug, Default)]
-pub(super) struct Unacknowledged(HashMap<Key, oneshot::Sender<Verdict>>);
+pub(super) struct Unacknowledged(HashMap<Key, (Vec<u8>, oneshot::Sender<Verdict>)>);
 
 impl Unacknowledged {
     /// Waits for this one's; none if too many are under way.
-    pub(super) fn expect(&mut self, key: Key) -> Option<oneshot::Receiver<Verdict>> {
-        self.0.retain(|_, waiting| !waiting.is_closed());
+    pub(super) fn expect(&mut self, key: Key, token: &[u8]) -> Option<oneshot::Receiver<Verdict>> {
+        self.0.retain(|_, (_, waiting)| !waiting.is_closed());
         if self.0.len() >= MOST_UNACKNOWLEDGED {
             return None;
         }
         let (verdict, waiting) = oneshot::channel();
-        self.0.insert(key, verdict);
+        self.0.insert(key, (token.to_vec(), verdict));
         Some(waiting)
     }
 
-    /// An acknowledgement or a reset came.
-    pub(super) fn settle(&mut self, key: Key, verdict: Verdict) {
-        if let Some(waiting) = self.0.remove(&key) {
-            let _ = waiting.send(verdict);
-        }
+    /// An acknowledgement or a reset came; the token of the message that it is for.
+    pub(super) fn settle(&mut self, key: Key, verdict: Verdict) -> Option<Vec<u8>> {
+        let (token, waiting) = self.0.remove(&key)?;
+        let _ = waiting.send(verdict);
+        Some(token)
     }
 }
 

@@ -128,8 +128,16 @@ impl Server {
         };
         let key = (sender.at, packet.header.message_id);
         match packet.header.get_type() {
-            MessageType::Acknowledgement => self.memory().unacknowledged.settle(key, Verdict::Taken),
-            MessageType::Reset => self.memory().unacknowledged.settle(key, Verdict::Rejected),
+            MessageType::Acknowledgement => {
+                self.memory().unacknowledged.settle(key, Verdict::Taken);
+            }
+            MessageType::Reset => {
+                let mut memory = self.memory();
+                // At once: the next datagram may be what changes the resource (RFC 7641 §3.6).
+                if let Some(token) = memory.unacknowledged.settle(key, Verdict::Rejected) {
+                    memory.observers.end(sender.at, &token);
+                }
+            }
             _ if message::is_request(&packet) => self.request(packet, sender),
             // CoAP's ping, and answers that nobody asked for (RFC 7252 §4.2, §4.3).
             MessageType::Confirmable if !sender.multicast => {
@@ -169,7 +177,8 @@ impl Server {
         packet.header.set_type(MessageType::Confirmable);
         packet.header.message_id = self.next_id();
         let Some(bytes) = encoded(&packet) else { return false };
-        let Some(mut waiting) = self.memory().unacknowledged.expect((to, packet.header.message_id)) else {
+        let key = (to, packet.header.message_id);
+        let Some(mut waiting) = self.memory().unacknowledged.expect(key, packet.get_token()) else {
             return false;
         };
         // ACK_RANDOM_FACTOR, RFC 7252 §4.8.

@@ -71,6 +71,15 @@ async fn a_probe_leaves_nothing_behind() {
 }
 
 #[tokio::test]
+async fn a_password_for_this_run_is_not_kept() {
+    let vault = Arc::new(Fake::default());
+    let here = passwords(&vault);
+    here.set_for_this_run("a@b", Secret::new("x"));
+    assert_eq!(here.get("A@b").await, Some(Secret::new("x")));
+    assert!(vault.kept.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
 async fn a_keyring_that_hangs_is_given_up() {
     let vault = Arc::new(Fake { hangs: true, ..Fake::default() });
     let here = Passwords::with(vault, Duration::from_millis(20));

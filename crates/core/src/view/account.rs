@@ -1,0 +1,193 @@
+//! The account, its check, and our own link to its server.
+
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::error::Error;
+
+/// What the person typed. The password travels beside it and is never in here.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase", default)]
+#[ts(export)]
+pub struct AccountForm {
+    /// `user@domain`.
+    pub jid: String,
+    /// The server's host name or address; empty: from DNS SRV, then the domain.
+    pub server: String,
+    /// As typed; empty: from DNS SRV, then 5222.
+    pub port: String,
+    /// A PEM file with one more certificate authority.
+    pub ca: Option<String>,
+}
+
+/// The saved account.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct Account {
+    /// Bare JID.
+    pub jid: String,
+    /// The address that the devices get too.
+    pub server: String,
+    /// The port that the devices get too.
+    pub port: u16,
+    /// A PEM file with one more certificate authority.
+    pub ca: Option<String>,
+    /// Whether a password is at hand (in the keyring or in memory).
+    #[serde(default)]
+    pub has_password: bool,
+}
+
+/// A server address found for a JID, before anything is sent.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct ServerSuggestion {
+    /// Host name.
+    pub server: String,
+    /// Port.
+    pub port: u16,
+    /// Whether DNS SRV named it (else it is the domain and 5222).
+    pub from_dns: bool,
+}
+
+/// Something that the person should know about the server's address; not a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum AccountWarning {
+    /// A private or `.local` address: devices reach it at home only.
+    PrivateAddress,
+    /// A CA of one's own: the devices must trust it too.
+    OwnCa,
+    /// The devices sign in by STARTTLS; this port answered with direct TLS only.
+    DirectTlsOnly,
+}
+
+/// Whether passwords can be kept.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+#[ts(export)]
+pub enum Keyring {
+    /// Not tried yet.
+    Unknown,
+    /// It takes and returns passwords.
+    Works,
+    /// It does not: the password is in memory only, and asked for at the next start.
+    Unavailable {
+        /// The system's words.
+        details: String,
+    },
+}
+
+/// The layers of a sign-in, in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, TS)]
+#[serde(rename_all = "lowercase")]
+#[ts(export)]
+pub enum Layer {
+    /// The server's name has an address.
+    Dns,
+    /// It takes connections.
+    Tcp,
+    /// It proves that it is the domain's server, and encrypts.
+    Tls,
+    /// It takes the password, and proves that it knows it.
+    Sasl,
+    /// It gives us exactly our resource.
+    Bind,
+    /// It tells the account's contacts.
+    Roster,
+}
+
+/// How one layer of the check went.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct LayerCheck {
+    /// Which.
+    pub layer: Layer,
+    /// Where it stands.
+    pub state: LayerState,
+    /// How long it took, in milliseconds, once it has ended.
+    pub elapsed_ms: Option<u32>,
+}
+
+/// Where a layer stands.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+#[ts(export)]
+pub enum LayerState {
+    /// Not tried.
+    Waiting,
+    /// Under way.
+    Working,
+    /// Passed.
+    Passed,
+    /// Failed; what lies behind it was not tried.
+    Failed {
+        /// Why.
+        error: Error,
+    },
+}
+
+/// The account check, layer by layer.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct AccountCheck {
+    /// All six, in order.
+    pub layers: Vec<LayerCheck>,
+    /// Whether it is still going on.
+    pub running: bool,
+    /// Known once the form itself was accepted.
+    pub warnings: Vec<AccountWarning>,
+    /// The server's certificate, where one was shown and not trusted.
+    pub certificate: Option<Certificate>,
+}
+
+/// A certificate, in words.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct Certificate {
+    /// SHA-256 over the DER form, hex pairs with colons.
+    pub fingerprint: String,
+}
+
+/// Our own link to the XMPP server.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case", tag = "state")]
+#[ts(export)]
+pub enum Connection {
+    /// No account, or told to stay away.
+    Offline,
+    /// Signing in.
+    Connecting {
+        /// Which layer is under way.
+        layer: Layer,
+    },
+    /// Signed in; the server answered a ping or sent something within the last minute.
+    Connected {
+        /// The last ping's round trip, in milliseconds.
+        #[serde(rename = "latencyMs")]
+        latency_ms: Option<u32>,
+    },
+    /// Lost, and tried again by itself.
+    Suspended {
+        /// Since when.
+        #[serde(rename = "sinceMs")]
+        #[ts(type = "number")]
+        since_ms: u64,
+        /// When the next try begins.
+        #[serde(rename = "retryAtMs")]
+        #[ts(type = "number")]
+        retry_at_ms: u64,
+        /// Why.
+        error: Error,
+    },
+    /// Refused: not tried again before the person does something.
+    Refused {
+        /// Why.
+        error: Error,
+    },
+}

@@ -1,0 +1,118 @@
+//! Onboarding runs.
+
+use homeward_protocol::onboarding::{LeftOnDevice, Step};
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+use crate::error::Error;
+
+/// One device's choice in an onboarding run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct OnboardChoice {
+    /// Which device.
+    pub id: String,
+    /// The person allowed its credential to cross the network in the clear (RA-6).
+    pub allow_unencrypted: bool,
+}
+
+/// One device's onboarding, as far as it got.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct Run {
+    /// Which device.
+    pub id: String,
+    /// Its steps, in order; those not begun are waiting.
+    pub steps: Vec<RunStep>,
+    /// Where the whole stands.
+    pub state: RunState,
+    /// When it began.
+    #[ts(type = "number")]
+    pub started_at_ms: u64,
+    /// What an undo could do, once something was written.
+    pub undo: Option<UndoReach>,
+    /// The account that it was given.
+    pub jid: String,
+    /// The server that it was given.
+    pub server: String,
+    /// And the port.
+    pub port: u16,
+}
+
+/// What undo can put back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum UndoReach {
+    /// Server and account: its former password is one of ours.
+    Everything,
+    /// The server; the account is cleared and the device stays signed out: its former password is unknown.
+    ServerOnly,
+}
+
+/// One step of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct RunStep {
+    /// Which.
+    pub step: Step,
+    /// How it stands.
+    pub state: StepState,
+    /// How long it took, in milliseconds, once it has ended.
+    pub elapsed_ms: Option<u32>,
+}
+
+/// How a step stands.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+#[ts(export)]
+pub enum StepState {
+    /// Not begun.
+    Waiting,
+    /// Under way.
+    Working,
+    /// Done.
+    Done,
+    /// Failed.
+    Failed {
+        /// Why, with the device's own words.
+        error: Error,
+    },
+    /// Was done, and put back.
+    Undone,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+#[ts(export)]
+pub enum RunState {
+    /// Waits for its turn (16 run at once).
+    Queued,
+    /// Under way.
+    Working,
+    /// The device is online with its identity proven.
+    Onboarded,
+    /// It stopped at a step.
+    Failed {
+        /// Why.
+        error: Error,
+        /// What is on the device now.
+        left: LeftOnDevice,
+    },
+    /// The person stopped it.
+    Cancelled {
+        /// What is on the device now.
+        left: LeftOnDevice,
+    },
+    /// Being undone.
+    Undoing,
+    /// Undone.
+    Undone {
+        /// What is on the device now.
+        left: LeftOnDevice,
+    },
+}
