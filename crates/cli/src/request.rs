@@ -69,8 +69,8 @@ pub(crate) async fn reach(
     if via == Via::Xmpp && !has_account {
         return Err(Error::new(Code::NoAccount, "no account is set").into());
     }
-    if via == Via::Auto && method.changes_things() {
-        if has_account && is_connected(home, patience).await {
+    if via != Via::Xmpp && method.changes_things() {
+        if via == Via::Auto && has_account && is_connected(home, patience).await {
             let presences = patience.left().min(PRESENCES);
             if let Ok(device) = home.device(di, Via::Xmpp, presences).await {
                 return Ok(device);

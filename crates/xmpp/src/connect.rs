@@ -76,9 +76,9 @@ pub(crate) async fn connect(
             // A server that expects TLS at once answers our clear header with an alert, or not at all.
             Err(refused @ (Cause::NotXmpp | Cause::Closed | Cause::Lost(_))) => {
                 let again = reach(&addresses, deadline).await?;
-                match encrypt(again, account, true).await {
-                    Err(Cause::Tls(_) | Cause::Closed | Cause::Lost(_)) => Err(refused),
-                    spoke_tls => {
+                match timeout(deadline / 4, encrypt(again, account, true)).await {
+                    Err(_) | Ok(Err(Cause::Tls(_) | Cause::Closed | Cause::Lost(_))) => Err(refused),
+                    Ok(spoke_tls) => {
                         progress(Progress::DirectTls);
                         spoke_tls
                     }

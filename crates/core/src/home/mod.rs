@@ -121,8 +121,9 @@ impl Home {
         if home.inner.config.slot == Slot::App {
             // The keyring may ask the person something: the window does not wait for that.
             let inner = home.inner.clone();
+            let connect = account.is_some() && inner.config.connect;
             tokio::spawn(async move {
-                if inner.config.connect {
+                if connect {
                     inner.connect().await;
                 }
                 // Said before a password is typed, not after.

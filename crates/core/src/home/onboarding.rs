@@ -33,7 +33,7 @@ const ANSWERS: usize = 8;
 const PRESENCES: usize = 1024;
 
 /// Our choice: how long a run waits for the search to have read its device.
-const DESCRIBED_WITHIN: Duration = Duration::from_secs(5);
+const DESCRIBED_WITHIN: Duration = Duration::from_secs(30);
 /// Our choice: earlier accounts whose passwords are looked for in the keyring.
 const MAX_EARLIER_ACCOUNTS: usize = 16;
 
@@ -165,7 +165,7 @@ impl Inner {
             (lan.answering && lan.device.described).then(|| lan.device.clone())
         };
         let described = timeout(DESCRIBED_WITHIN, self.until(described)).await;
-        described.ok().flatten().or_else(|| self.lan_device(id))
+        described.ok().flatten()
     }
 
     /// Puts back what a device had before its run, also one of an earlier day.

@@ -146,9 +146,8 @@ async fn connected(
     let Session { handle, events: mut incoming } = session;
     sessions.attach(handle.clone());
     let _ = events.send(RemoteEvent::Connected(None)).await;
-    if handle.announce(PRIORITY).await.is_err() {
-        return Next::Failed(Failure { layer: homeward_xmpp::Layer::Roster, cause: Cause::Closed });
-    }
+    // Where the session has ended already, its last event says why.
+    let _ = handle.announce(PRIORITY).await;
     let mut is_ejabberd = tokio::spawn(is_ejabberd(handle.clone()));
     loop {
         let event = tokio::select! {
