@@ -8,7 +8,7 @@ export default defineConfig(({ command }) => ({
   plugins: [svelte(), svelteTesting({ autoCleanup: false })],
   define: { __DRAFT__: JSON.stringify(command === "serve") },
   clearScreen: false,
-  server: { port: 1420, strictPort: true, host: "127.0.0.1" },
+  server: { port: 5173, strictPort: true, host: "127.0.0.1" },
   build: {
     target: ["safari16", "chrome111"],
     modulePreload: { polyfill: false },
@@ -20,5 +20,7 @@ export default defineConfig(({ command }) => ({
     setupFiles: ["src/test-setup.ts"],
     include: ["src/**/*.test.ts"],
     restoreMocks: true,
+    testTimeout: 20_000,
+    pool: "threads",
   },
 }));

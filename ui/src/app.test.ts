@@ -133,6 +133,17 @@ describe("the settings", () => {
     expect(host.asked).toEqual(["tryNow"]);
   });
 
+  it("sign out only after a question, and welcome again", async () => {
+    const host = new FakeHost(signedIn());
+    await openWindow(host, "#/settings");
+    await fireEvent.click(at("settings-sign-out"));
+    expect(host.asked).toEqual([]);
+    expect(await violations()).toEqual([]);
+    await fireEvent.click(at("sign-out-go"));
+    await until("welcome-start");
+    expect(host.asked).toEqual(["forgetAccount"]);
+  });
+
   it("are reached by the rail", async () => {
     await openWindow(new FakeHost(signedIn()));
     expect(at("nav-settings").getAttribute("href")).toBe("#/settings");

@@ -4,6 +4,8 @@ import { afterEach, expect, vi } from "vitest";
 import axe from "axe-core";
 
 configure({
+  // Our choice: a machine that builds something else at the same time.
+  asyncUtilTimeout: 5_000,
   testIdAttribute: "data-test",
   // Without the whole page in each message.
   getElementError: (message) => new Error(message ?? "not found"),

@@ -182,6 +182,7 @@ describe("a lock", () => {
   it("is unlocked only after a question, whose safe answer has the focus", async () => {
     const host = atHome();
     await openWindow(host);
+    at("lock-front-door").focus();
     await fireEvent.click(at("lock-front-door"));
     expect(host.asked).toEqual([]);
     expect(screen.getByRole("alertdialog").textContent).toContain("Unlock Front door?");
@@ -189,6 +190,7 @@ describe("a lock", () => {
     expect(await violations()).toEqual([]);
     await fireEvent.click(at("unlock-keep"));
     expect(maybe("unlock-dialog")).toBeNull();
+    expect(document.activeElement).toBe(at("lock-front-door"));
     expect(host.asked).toEqual([]);
     await fireEvent.click(at("lock-front-door"));
     await fireEvent.click(at("unlock-go"));

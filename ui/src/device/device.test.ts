@@ -36,6 +36,22 @@ describe("a device's page", () => {
     expect(await violations()).toEqual([]);
   });
 
+  it("of an offline device lets it be forgotten, after a question", async () => {
+    const host = new FakeHost(signedIn());
+    await openWindow(host, "#/device/cabin-freezer");
+    await fireEvent.click(at("forget"));
+    expect(host.asked).toEqual([]);
+    expect(await violations()).toEqual([]);
+    await fireEvent.click(at("forget-go"));
+    await waitFor(() => expect(host.asked).toEqual(["forgetDevice cabin-freezer"]));
+    expect(location.hash).toBe("#/");
+  });
+
+  it("of an online device does not offer to forget it", async () => {
+    await openWindow(new FakeHost(signedIn()), heater);
+    expect(maybe("forget")).toBeNull();
+  });
+
   it("of a type that is new to us leads to its resources", async () => {
     await openWindow(new FakeHost(signedIn()), "#/device/door-chime");
     expect(screen.getByRole("link", { name: "Open its resources" }).getAttribute("href")).toBe(

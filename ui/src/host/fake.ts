@@ -202,6 +202,17 @@ export class FakeHost implements Host {
     return kept;
   }
 
+  async forgetAccount(): Promise<void> {
+    this.asked.push("forgetAccount");
+    this.tell({ type: "connection-changed", connection: { state: "offline" } });
+    this.tell({ type: "account-changed", account: null, keyring: this.#now.keyring });
+  }
+
+  async forgetDevice(id: string): Promise<void> {
+    this.asked.push(`forgetDevice ${id}`);
+    this.tell({ type: "device-forgotten", id });
+  }
+
   async tryNow(): Promise<void> {
     this.asked.push("tryNow");
     this.tell({ type: "connection-changed", connection: { state: "connecting", layer: "tls" } });

@@ -37,6 +37,8 @@ export interface Host {
   /** `password: null` means the one that is remembered for the same JID. Rejects only where the form is refused. */
   checkAccount(form: AccountForm, password: string | null): Promise<AccountCheck>;
   setAccount(form: AccountForm, password: string | null): Promise<Account>;
+  /** Signs out, and keeps the account and its password no longer. The devices keep theirs. */
+  forgetAccount(): Promise<void>;
   /** Connects now, instead of at the next try or after a refusal. */
   tryNow(): Promise<void>;
 
@@ -47,6 +49,8 @@ export interface Host {
   request(id: string, request: WrittenRequest, via: Via): Promise<Answer>;
   /** Asks for a value: `{ value: true }`. */
   set(id: string, href: string, value: { [property: string]: JsonValue }): Promise<void>;
+  /** Shows a device no longer, until it answers again. Rejects for one that is online. */
+  forgetDevice(id: string): Promise<void>;
   /** The devices on screen: these are described and observed, others are not. */
   watch(ids: string[]): Promise<void>;
 

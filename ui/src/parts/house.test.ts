@@ -40,3 +40,10 @@ it("a renamed device stays where it is", () => {
 it("the domain is what follows the @", () => {
   expect(domainOf("maren@hearth.example")).toBe("hearth.example");
 });
+
+it("names are put in order as a person counts", () => {
+  const [lamp] = named("Reading lamp");
+  if (!lamp) throw new Error("the story has changed");
+  const lamps = ["Lamp 10", "Lamp 2"].map((name) => ({ ...lamp, id: name, name }));
+  expect(keepOrder([], lamps)).toEqual(["Lamp 2", "Lamp 10"]);
+});

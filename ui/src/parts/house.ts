@@ -33,7 +33,9 @@ export function tallyOf(devices: Iterable<Device>): Tally {
   return tally;
 }
 
-const byName = (a: Device, b: Device) => a.name.localeCompare(b.name) || a.id.localeCompare(b.id);
+/** “Lamp 2” stands before “Lamp 10”. */
+const names = new Intl.Collator(undefined, { numeric: true });
+const byName = (a: Device, b: Device) => names.compare(a.name, b.name) || names.compare(a.id, b.id);
 
 /** Keeps those that were there in their places and adds the new ones behind: a list is not sorted under the pointer. */
 export function keepOrder(order: readonly string[], devices: readonly Device[]): string[] {

@@ -2,9 +2,12 @@
 
 type Cut = { columns: number; compact: boolean };
 
-/** As in the style sheets: compact under 1000 px of width or 720 px of height, then always four columns. */
+/** Our choice: narrower than that, a compact tile cannot hold a stepper beside a switch. */
+const FOUR_COLUMNS_FROM = 820;
+
+/** As in the style sheets: compact under 1000 px of width or 720 px of height, with four columns in 900 x 640. */
 export const cutOf = (width: number, height: number): Cut => {
-  if (width < 1000 || height < 720) return { columns: 4, compact: true };
+  if (width < 1000 || height < 720) return { columns: width < FOUR_COLUMNS_FROM ? 3 : 4, compact: true };
   return { columns: width > 1120 ? 4 : 3, compact: false };
 };
 

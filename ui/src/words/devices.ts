@@ -145,6 +145,12 @@ export const devices = {
     gone: "This device is not known any more",
     goneText: "It was forgotten, or has never been here.",
     askAgain: "Ask again",
+    forget: "Forget this device…",
+    forgetTitle: (name: string) => `Forget ${name}?`,
+    forgetText:
+      "It is shown no longer, until it answers again. What it was given stays on it: if it left your house, change the account’s password.",
+    forgetGo: "Forget it",
+    keep: "Keep it",
   },
 
   editor: {

@@ -139,6 +139,12 @@ export const en = {
     used: (devices: string) => `${devices} known that use it.`,
     useAnother: "Use another…",
     change: "Change…",
+    signOut: "Sign out…",
+    signOutTitle: (jid: string) => `Sign out of ${jid}?`,
+    signOutText:
+      "Homeward forgets the account and its password on this computer. Your devices keep theirs, and stay signed in.",
+    signOutGo: "Sign out",
+    stay: "Stay signed in",
     newPassword: "New password…",
     server: "Server",
     serverText: (server: string, port: number) => `${server}, port ${port}. Your devices get this address too.`,
