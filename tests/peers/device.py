@@ -35,7 +35,7 @@ def parse():
     p.add_argument("--words", default="not now", help="its own words with a refusal")
     p.add_argument("--user-unreadable", action="store_true", help="GET of oic.ra.user is 4.03 (RA-7)")
     p.add_argument("--unlisted-ra", action="store_true", help="the RA resources are only at the well-known URIs")
-    p.add_argument("--reports-error", metavar="REASON", help="says Error where it is Connected")
+    p.add_argument("--reports-error", metavar="REASON", help="says Error instead of signing in")
     p.add_argument("--reason-is-error", action="store_true", help="the reason's property is called error (Table 2)")
     p.add_argument("--confirmable-answers", action="store_true", help="answers multicast with CON")
     p.add_argument("--bare-success", action="store_true", help="success without a body")

@@ -160,12 +160,12 @@ class Device:
         if not (self.user["jid"] and self.user["credential"]):
             self.report("NotInitialized")
             self.on_configured()
+        elif self.server["address"] and self.options.reports_error:
+            self.report("Error", self.options.reports_error)
         elif self.server["address"]:
             self.on_configured()
 
     def report(self, status, reason=""):
-        if self.options.reports_error and status == "Connected":
-            status, reason = "Error", self.options.reports_error
         self.status, self.reason = status, reason
         say("status", status=status, reason=reason)
 

@@ -109,6 +109,8 @@ class Peer(slixmpp.ClientXMPP):
         say("session-closed", peer=stream.peer_jid.full)
 
     async def _data(self, stream):
+        if stream.stream_in_closed:  # closed in the same breath: slixmpp would raise
+            return
         payload = stream.read()
         say("received", bytes=len(payload))
         if self.options.mute:

@@ -21,7 +21,7 @@ const DEADLINE: Duration = Duration::from_secs(180);
 ///
 /// # Panics
 /// As the test does.
-pub fn alone<T: Send>(test: impl Future<Output = T> + Send) -> T {
+pub fn alone<T: Send, F: Future<Output = T>>(test: impl FnOnce() -> F + Send) -> T {
     let space = new_space().map(Arc::new);
     // Where there is no namespace to be had: one test at a time on the whole machine.
     let turn = if space.is_none() { Some(take_turn()) } else { None };
@@ -36,7 +36,7 @@ pub fn alone<T: Send>(test: impl Future<Output = T> + Send) -> T {
                 let mut builder = Builder::new_multi_thread();
                 builder.enable_all().on_thread_start(move || enter(threads.as_deref()));
                 let runtime = builder.build().expect("a runtime");
-                let ended = runtime.block_on(async { tokio::time::timeout(DEADLINE, test).await });
+                let ended = runtime.block_on(async { tokio::time::timeout(DEADLINE, test()).await });
                 // What hangs in it must not hang the other tests.
                 runtime.shutdown_background();
                 ended.unwrap_or_else(|_| panic!("still running after {DEADLINE:?}"))

@@ -9,6 +9,7 @@ mod alone;
 pub mod bad_server;
 pub mod cli;
 pub mod hostile_coap;
+pub mod journey;
 pub mod namespaces;
 pub mod peer;
 mod python;

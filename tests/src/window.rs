@@ -1,7 +1,8 @@
 //! The real window, driven through WebDriver: tauri-driver, WebKitWebDriver, the app's own program.
 //!
 //! Scope: starting and ending it, finding things by their `data-test` names, waiting, pictures, axe-core. Non-scope: what
-//! is to be seen. Needs a display; `cargo xtask desktop COMMAND…` brings a virtual one with a bus and a keyring.
+//! is to be seen. Needs a display: `cargo xtask desktop COMMAND…` brings a virtual one. Each window has a session bus and a
+//! keyring to itself, because on one bus there is one app, and it remembers passwords.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -10,14 +11,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use thirtyfour::error::WebDriverResult;
-use thirtyfour::{By, Capabilities, WebDriver, WebElement};
-use tokio::time::{Instant, sleep};
+use thirtyfour::{By, Capabilities, Key, TimeoutConfiguration, WebDriver, WebElement};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::peer::PATIENCE;
 use crate::{program, workspace};
 
 /// How often the window is looked at while waiting: WebDriver tells nothing by itself.
 const LOOK: Duration = Duration::from_millis(25);
+
+/// Unlocks the keyring of a person who has just logged in, then becomes the command.
+const LOG_IN: &str =
+    "printf throwaway | gnome-keyring-daemon --unlock --components=secrets > /dev/null 2>&1; exec \"$@\"";
 
 /// Light or dark, as the system would say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,24 +49,32 @@ impl Scheme {
 /// The app in its window; ends when dropped.
 pub struct Window {
     driver: Option<WebDriver>,
-    bridge: Bridge,
+    bridge: Option<Bridge>,
 }
 
-/// tauri-driver in a process group of its own: WebKitWebDriver outlives it otherwise.
+/// The session: a bus, a keyring, tauri-driver, and all that it starts, in one process group: WebKitWebDriver outlives
+/// tauri-driver otherwise.
 struct Bridge {
     child: Child,
     output: PathBuf,
-    _folder: tempfile::TempDir,
 }
 
 impl Drop for Bridge {
     fn drop(&mut self) {
         let group = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        if let Some(group) = group {
-            // It may have ended by itself.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
-        }
+        let Some(group) = group else { return };
+        // It may have ended by itself.
+        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
         let _ = self.child.wait();
+        // The app has to be gone before another takes its place; nothing tells when a whole group has ended.
+        let end = std::time::Instant::now() + Duration::from_secs(3);
+        while rustix::process::test_kill_process_group(group).is_ok() {
+            if std::time::Instant::now() > end {
+                let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+                return;
+            }
+            std::thread::sleep(LOOK);
+        }
     }
 }
 
@@ -71,16 +84,26 @@ fn free_port() -> u16 {
 }
 
 impl Bridge {
-    fn start(port: u16, scheme: Scheme, environment: &[(&str, String)]) -> Bridge {
+    fn start(port: u16, scheme: Scheme, desk: &Path, environment: &[(&str, String)]) -> Bridge {
+        use std::os::unix::fs::DirBuilderExt;
         use std::os::unix::process::CommandExt;
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let output = folder.path().join("output.txt");
+        // Ends with us, also where we are killed.
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "TERM", "--", "dbus-run-session", "--", "sh", "-c", LOG_IN, "sh"]);
+        for (name, folder) in [("XDG_RUNTIME_DIR", "run"), ("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "config")] {
+            let folder = desk.join(folder);
+            let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+            made.unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+            command.env(name, folder);
+        }
+        let output = desk.join("output.txt");
         let file = std::fs::File::create(&output).expect("a writable folder");
         let built = workspace().join("target/tools/bin/tauri-driver");
-        let mut command = Command::new(if built.exists() { built } else { PathBuf::from("tauri-driver") });
+        command.arg(if built.exists() { built } else { PathBuf::from("tauri-driver") });
         command.args(["--port", &port.to_string(), "--native-port", &free_port().to_string()]);
         command.stdin(Stdio::null()).stdout(file.try_clone().expect("a file")).stderr(file).process_group(0);
-        command.env("WEBKIT_DISABLE_COMPOSITING_MODE", "1");
+        // Without compositing WebKitGTK 2.4x never answers a request for a picture.
+        command.env_remove("WEBKIT_DISABLE_COMPOSITING_MODE");
         // The system's colour scheme, as WebKitGTK learns it.
         command.env("GTK_THEME", if scheme == Scheme::Dark { "Adwaita:dark" } else { "Adwaita" });
         for name in ["HOMEWARD_HOME", "HOMEWARD_INTERFACES", "HOMEWARD_PASSWORD"] {
@@ -88,7 +111,7 @@ impl Bridge {
         }
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         let child = command.spawn().unwrap_or_else(|error| panic!("tauri-driver: {error}; see `cargo xtask setup`"));
-        Bridge { child, output, _folder: folder }
+        Bridge { child, output }
     }
 
     fn said(&self) -> String {
@@ -97,26 +120,32 @@ impl Bridge {
 }
 
 impl Window {
-    /// Opens the app with this environment (`HOMEWARD_HOME` and its kin).
+    /// Opens the app for a person whose keyring is in the folder `desk`, with this environment (`HOMEWARD_HOME` and its
+    /// kin).
     ///
     /// # Panics
     /// When no window comes; the message has what the drivers said.
-    pub async fn open(scheme: Scheme, environment: &[(&str, String)]) -> Window {
+    pub async fn open(scheme: Scheme, desk: &Path, environment: &[(&str, String)]) -> Window {
         let port = free_port();
-        let bridge = Bridge::start(port, scheme, environment);
+        let bridge = Bridge::start(port, scheme, desk, environment);
         let mut wanted = Capabilities::new();
         let application = program("homeward");
         wanted.set("browserName", json!("wry")).expect("JSON");
         wanted.set("tauri:options", json!({ "application": application })).expect("JSON");
         let end = Instant::now() + PATIENCE;
         let driver = loop {
-            match WebDriver::new(format!("http://127.0.0.1:{port}"), wanted.clone()).await {
-                Ok(driver) => break driver,
-                Err(error) if Instant::now() > end => panic!("no window: {error}\n{}", bridge.said()),
-                Err(_) => sleep(LOOK).await,
+            let asked = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted.clone());
+            match timeout_at(end, asked).await {
+                Ok(Ok(driver)) => break driver,
+                Ok(Err(_)) if Instant::now() < end => sleep(LOOK).await,
+                failed => panic!("no window: {:?}\n{}", failed.map(drop), bridge.said()),
             }
         };
-        Window { driver: Some(driver), bridge }
+        let window = Window { driver: Some(driver), bridge: Some(bridge) };
+        let limits = TimeoutConfiguration::new(Some(PATIENCE), Some(PATIENCE), None);
+        let limited = window.driver().update_timeouts(limits).await;
+        limited.unwrap_or_else(|error| panic!("the window takes no limits: {error}"));
+        window
     }
 
     fn driver(&self) -> &WebDriver {
@@ -125,8 +154,17 @@ impl Window {
 
     /// Closes the window.
     pub async fn close(mut self) {
+        self.quits().await;
+    }
+
+    /// Ends the app; what follows needs another window.
+    pub async fn quits(&mut self) {
         if let Some(driver) = self.driver.take() {
+            // It may have gone by itself.
             let _ = driver.quit().await;
+        }
+        if let Some(bridge) = self.bridge.take() {
+            tokio::task::block_in_place(|| drop(bridge));
         }
     }
 
@@ -151,11 +189,15 @@ impl Window {
                 panic!(
                     "not seen in the window: {what}\n--- text:\n{}\n--- drivers:\n{}",
                     self.words().await,
-                    self.bridge.said()
+                    self.drivers_said()
                 );
             }
             sleep(LOOK).await;
         }
+    }
+
+    fn drivers_said(&self) -> String {
+        self.bridge.as_ref().map(Bridge::said).unwrap_or_default()
     }
 
     /// All text in the window.
@@ -181,6 +223,18 @@ impl Window {
     /// Whether such an element is there now.
     pub async fn has(&self, test: &str) -> bool {
         matches!(self.find(&named(test)).await, Ok(Some(_)))
+    }
+
+    /// Whether such an element comes within a few seconds; for what may or may not be there.
+    pub async fn has_within(&self, test: &str) -> bool {
+        let end = Instant::now() + Duration::from_secs(3);
+        while Instant::now() < end {
+            if self.has(test).await {
+                return true;
+            }
+            sleep(LOOK).await;
+        }
+        false
     }
 
     /// Waits until it is gone.
@@ -228,6 +282,25 @@ impl Window {
         let cleared = field.clear().await;
         cleared.unwrap_or_else(|error| panic!("{test} cannot be cleared: {error}"));
         field.send_keys(text).await.unwrap_or_else(|error| panic!("{test} cannot be written: {error}"));
+    }
+
+    /// Goes to another address within the app.
+    pub async fn goes_to(&self, hash: &str) {
+        let gone = self.driver().execute("location.hash = arguments[0]", vec![json!(hash)]).await;
+        gone.unwrap_or_else(|error| panic!("{hash}: {error}"));
+    }
+
+    /// Runs a script in the window.
+    pub async fn runs(&self, script: &str) {
+        let ran = self.driver().execute(script, vec![]).await;
+        ran.unwrap_or_else(|error| panic!("{script}: {error}"));
+    }
+
+    /// Presses Esc wherever the focus is.
+    pub async fn presses_escape(&self) {
+        let focused = self.driver().active_element().await;
+        let pressed = focused.unwrap_or_else(|error| panic!("no focus: {error}")).send_keys(Key::Escape + "").await;
+        pressed.unwrap_or_else(|error| panic!("Esc: {error}"));
     }
 
     /// Saves a picture of the window as it is now.

@@ -48,17 +48,17 @@ async fn goes_and_comes(kind: Kind) {
 
 #[test]
 fn a_device_goes_and_comes_over_prosody() {
-    alone(goes_and_comes(Kind::Prosody));
+    alone(|| goes_and_comes(Kind::Prosody));
 }
 
 #[test]
 fn a_device_goes_and_comes_over_ejabberd() {
-    alone(goes_and_comes(Kind::Ejabberd));
+    alone(|| goes_and_comes(Kind::Ejabberd));
 }
 
 #[test]
 fn a_device_that_stops_answering_on_the_network_is_marked() {
-    alone(async {
+    alone(async || {
         let (stage, mut peer) = house(Kind::Prosody).await;
         peer.obey(json!({"do": "away"})).await;
         let gone = device(&stage.home, DI, "gone from everywhere", |device| device.presence == Presence::Offline).await;
@@ -83,17 +83,17 @@ async fn server_restarts(kind: Kind) {
 
 #[test]
 fn a_server_restarts_prosody() {
-    alone(server_restarts(Kind::Prosody));
+    alone(|| server_restarts(Kind::Prosody));
 }
 
 #[test]
 fn a_server_restarts_ejabberd() {
-    alone(server_restarts(Kind::Ejabberd));
+    alone(|| server_restarts(Kind::Ejabberd));
 }
 
 #[test]
 fn a_change_that_was_out_when_the_link_died_is_not_sent_twice() {
-    alone(async {
+    alone(async || {
         let (mut stage, mut peer) = house(Kind::Prosody).await;
         peer.obey(json!({"do": "option", "name": "slow", "value": 3})).await;
         let home = stage.home.clone();
@@ -118,7 +118,7 @@ fn a_change_that_was_out_when_the_link_died_is_not_sent_twice() {
 
 #[test]
 fn a_wish_that_is_not_answered_is_taken_back_and_says_why() {
-    alone(async {
+    alone(async || {
         let (stage, mut peer) = house(Kind::Prosody).await;
         // The network's own way is gone, so that the wish takes the server's.
         peer.obey(json!({"do": "option", "name": "mute", "value": true})).await;
@@ -136,7 +136,7 @@ fn a_wish_that_is_not_answered_is_taken_back_and_says_why() {
 
 #[test]
 fn an_observation_outlives_a_device_that_comes_back() {
-    alone(async {
+    alone(async || {
         let (stage, mut peer) = house(Kind::Prosody).await;
         stage.home.watch(vec![DI.to_owned()]);
         let value = |wanted: bool| {

@@ -63,7 +63,7 @@ async fn the_whole_cast(kind: server::Kind) {
     home.start_search();
     for one in house.simulated.devices() {
         let found =
-            device(home, one.di(), "described", |device| device.lan.is_some() && device.name == one.name()).await;
+            device(home, one.di(), "described", |device| device.lan.as_ref().is_some_and(|lan| lan.described)).await;
         let lan = found.lan.unwrap();
         assert_eq!(found.device_type.as_deref(), Some(one.device_type()));
         assert!(found.manufacturer.is_some() && found.model.is_some(), "{}", one.key());
@@ -115,17 +115,17 @@ async fn the_whole_cast(kind: server::Kind) {
 
 #[test]
 fn the_whole_cast_over_prosody() {
-    alone(the_whole_cast(server::Kind::Prosody));
+    alone(|| the_whole_cast(server::Kind::Prosody));
 }
 
 #[test]
 fn the_whole_cast_over_ejabberd() {
-    alone(the_whole_cast(server::Kind::Ejabberd));
+    alone(|| the_whole_cast(server::Kind::Ejabberd));
 }
 
 #[test]
 fn a_wish_becomes_a_fact_when_the_device_reports_it() {
-    alone(async {
+    alone(async || {
         let (house, lamp) = House::lamp(server::Kind::Prosody).await;
         let home = &house.stage.home;
         house.stage.onboarded(lamp.di()).await;
@@ -156,7 +156,7 @@ fn a_wish_becomes_a_fact_when_the_device_reports_it() {
 
 #[test]
 fn changes_from_elsewhere_arrive_while_a_device_is_watched() {
-    alone(async {
+    alone(async || {
         for ignores in [false, true] {
             let (house, lamp) = House::lamp(server::Kind::Prosody).await;
             let home = &house.stage.home;
@@ -178,7 +178,7 @@ fn changes_from_elsewhere_arrive_while_a_device_is_watched() {
 
 #[test]
 fn an_observation_of_ones_own_tells_each_change() {
-    alone(async {
+    alone(async || {
         let (house, lamp) = House::lamp(server::Kind::Ejabberd).await;
         let home = &house.stage.home;
         lamp.takes_one_session(true);
@@ -198,7 +198,7 @@ fn an_observation_of_ones_own_tells_each_change() {
 
 #[test]
 fn one_that_fails_does_not_hold_up_the_others() {
-    alone(async {
+    alone(async || {
         let house = House::start(server::Kind::Prosody, Scenario::cast()).await;
         let home = &house.stage.home;
         home.start_search();
@@ -248,7 +248,7 @@ async fn fails(turn: impl Fn(&simulator::Device), step: Step, code: Code, remain
 
 #[test]
 fn a_refused_server_changes_nothing() {
-    alone(async {
+    alone(async || {
         let turn = |lamp: &simulator::Device| {
             lamp.refuses("/ra/xmpp", Status::FORBIDDEN);
         };
@@ -258,7 +258,7 @@ fn a_refused_server_changes_nothing() {
 
 #[test]
 fn a_fault_at_the_account_puts_the_server_back() {
-    alone(async {
+    alone(async || {
         let turn = |lamp: &simulator::Device| {
             lamp.refuses("/ra/user", Status::INTERNAL_ERROR);
         };
@@ -268,7 +268,7 @@ fn a_fault_at_the_account_puts_the_server_back() {
 
 #[test]
 fn an_error_status_keeps_what_was_written_and_says_the_reason() {
-    alone(async {
+    alone(async || {
         let turn = |lamp: &simulator::Device| {
             lamp.reports_error("antenna missing");
         };
@@ -278,7 +278,7 @@ fn an_error_status_keeps_what_was_written_and_says_the_reason() {
 
 #[test]
 fn another_identity_over_xmpp_is_no_success() {
-    alone(async {
+    alone(async || {
         let turn = |lamp: &simulator::Device| {
             lamp.returns_wrong_identity();
         };
@@ -288,7 +288,7 @@ fn another_identity_over_xmpp_is_no_success() {
 
 #[test]
 fn a_device_that_wants_a_secured_session_is_shown_as_such_and_gets_nothing() {
-    alone(async {
+    alone(async || {
         let (house, lamp) = House::lamp(server::Kind::Prosody).await;
         lamp.secured(simulator::Security::Unowned).unwrap();
         let home = &house.stage.home;
@@ -310,7 +310,7 @@ fn a_device_that_wants_a_secured_session_is_shown_as_such_and_gets_nothing() {
 
 #[test]
 fn without_consent_no_credential_leaves() {
-    alone(async {
+    alone(async || {
         let (house, lamp) = House::lamp(server::Kind::Prosody).await;
         house.stage.found(lamp.di()).await;
         let home = &house.stage.home;
@@ -327,7 +327,7 @@ fn without_consent_no_credential_leaves() {
 
 #[test]
 fn lost_datagrams_and_lost_answers_are_made_good() {
-    alone(async {
+    alone(async || {
         let (house, lamp) = House::lamp(server::Kind::Prosody).await;
         house.stage.found(lamp.di()).await;
         // The answer to the first POST is lost after it was done: it is idempotent, and repeated.
@@ -339,7 +339,7 @@ fn lost_datagrams_and_lost_answers_are_made_good() {
 
 #[test]
 fn a_connected_of_the_old_session_proves_nothing() {
-    alone(async {
+    alone(async || {
         let (house, lamp) = House::lamp(server::Kind::Prosody).await;
         house.stage.onboarded(lamp.di()).await;
         // Again, while it is connected: its old session says so all the while.
@@ -356,7 +356,7 @@ fn a_connected_of_the_old_session_proves_nothing() {
 
 #[test]
 fn undo_writes_back_what_was_there() {
-    alone(async {
+    alone(async || {
         let (house, lamp) = House::lamp(server::Kind::Prosody).await;
         let home = &house.stage.home;
         house.stage.onboarded(lamp.di()).await;
@@ -383,7 +383,7 @@ fn undo_writes_back_what_was_there() {
 
 #[test]
 fn cancelled_before_anything_was_written_it_is_as_before() {
-    alone(async {
+    alone(async || {
         let (house, lamp) = House::lamp(server::Kind::Prosody).await;
         let home = &house.stage.home;
         house.stage.found(lamp.di()).await;
@@ -398,7 +398,7 @@ fn cancelled_before_anything_was_written_it_is_as_before() {
 
 #[test]
 fn a_request_larger_than_the_block_is_refused_with_both_sizes_and_never_sent() {
-    alone(async {
+    alone(async || {
         let (house, lamp) = House::lamp(server::Kind::Prosody).await;
         lamp.takes_blocks_up_to(4096);
         house.stage.onboarded(lamp.di()).await;
@@ -419,7 +419,7 @@ fn a_request_larger_than_the_block_is_refused_with_both_sizes_and_never_sent() {
 
 #[test]
 fn an_unanswered_change_is_of_unknown_outcome_and_not_repeated() {
-    alone(async {
+    alone(async || {
         let (house, lamp) = House::lamp(server::Kind::Prosody).await;
         house.stage.onboarded(lamp.di()).await;
         lamp.forgets_requests().swallows_next_answers(1);
@@ -436,7 +436,7 @@ fn an_unanswered_change_is_of_unknown_outcome_and_not_repeated() {
 
 #[test]
 fn a_device_can_be_added_by_its_address() {
-    alone(async {
+    alone(async || {
         let (house, lamp) = House::lamp(server::Kind::Prosody).await;
         let home = &house.stage.home;
         let address = lamp.endpoints().into_iter().find(|one| one.is_ipv4()).unwrap();
@@ -453,7 +453,7 @@ fn a_device_can_be_added_by_its_address() {
 
 #[test]
 fn a_device_that_comes_later_appears_by_itself() {
-    alone(async {
+    alone(async || {
         let stage = Stage::start(server::Kind::Prosody).await;
         stage.home.start_search();
         until(&stage.home, "a first round", |snapshot| (snapshot.search.round >= 1).then_some(())).await;

@@ -81,17 +81,17 @@ async fn a_bad_answer_spoils_one_request(kind: Kind) {
 
 #[test]
 fn a_bad_answer_spoils_one_request_over_prosody() {
-    alone(a_bad_answer_spoils_one_request(Kind::Prosody));
+    alone(|| a_bad_answer_spoils_one_request(Kind::Prosody));
 }
 
 #[test]
 fn a_bad_answer_spoils_one_request_over_ejabberd() {
-    alone(a_bad_answer_spoils_one_request(Kind::Ejabberd));
+    alone(|| a_bad_answer_spoils_one_request(Kind::Ejabberd));
 }
 
 #[test]
 fn a_device_that_asks_us_is_told_that_we_are_no_server() {
-    alone(async {
+    alone(async || {
         let (stage, mut light, _) = house(Kind::Prosody).await;
         let us = own_jid(&mut light, &stage).await;
         // RA-9: a device that is a client too, under a device's JID.
@@ -104,7 +104,7 @@ fn a_device_that_asks_us_is_told_that_we_are_no_server() {
 
 #[test]
 fn strangers_are_not_heard() {
-    alone(async {
+    alone(async || {
         let (stage, mut light, known) = house(Kind::Prosody).await;
         let us = own_jid(&mut light, &stage).await;
         stage.server.add_account("mallory", "mallory's").await;
@@ -147,12 +147,12 @@ fn strangers_are_not_heard() {
 
 #[test]
 fn a_contacts_device_is_shown_beside_ours_and_never_merged_with_it() {
-    alone(async {
+    alone(async || {
         let (stage, mut light, _) = house(Kind::Prosody).await;
         stage.server.add_account("bob", "bob's").await;
         // Another program of ours, and bob, subscribe to each other (slixmpp says yes to both).
         let mut ours = signed_in(&stage, &format!("{}/desk", stage.server.jid()), PASSWORD).await;
-        let mut bob = signed_in(&stage, "bob@home.test/desk", "bob's").await;
+        let _bob = signed_in(&stage, "bob@home.test/desk", "bob's").await;
         ours.ask(json!({"do": "stanza", "xml": "<presence to='bob@home.test' type='subscribe'/>"})).await;
         // It claims our light's own id.
         let _forged = signed_in(&stage, &format!("bob@home.test/OIC/1.0/oic.d.light/{DI}"), "bob's").await;
@@ -163,13 +163,12 @@ fn a_contacts_device_is_shown_beside_ours_and_never_merged_with_it() {
         light.obey(json!({"do": "set", "path": "/light", "value": {"value": true}})).await;
         let read = stage.home.request(DI, Request::get(href("/light")), Via::Xmpp).await.unwrap();
         assert_eq!(read.body, Some(json!({"value": true})), "the request went to the forger");
-        bob.order(json!({"do": "presences"})).await;
     });
 }
 
 #[test]
 fn an_impossible_stanza_does_not_end_the_stream() {
-    alone(async {
+    alone(async || {
         let (stage, mut light, _) = house(Kind::Prosody).await;
         let us = own_jid(&mut light, &stage).await;
         for xml in [
@@ -216,7 +215,7 @@ async fn signed_in(stage: &Stage, jid: &str, password: &str) -> Peer {
 
 #[test]
 fn other_programs_of_the_account_are_never_devices() {
-    alone(async {
+    alone(async || {
         let (stage, _light, known) = house(Kind::Prosody).await;
         for resource in ["Conversations.x8", "OIC/1.0/Client/4f0c", "OIC/1.0", "oic/1.0/oic.d.light/low"] {
             let jid = format!("{}/{resource}", stage.server.jid());

@@ -80,17 +80,17 @@ fn files(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 
 #[test]
 fn an_ocf_light_over_prosody() {
-    alone(the_whole_journey(Kind::Prosody, &["--dialect", "ocf"]));
+    alone(|| the_whole_journey(Kind::Prosody, &["--dialect", "ocf"]));
 }
 
 #[test]
 fn an_oic_light_over_ejabberd() {
-    alone(the_whole_journey(Kind::Ejabberd, &["--dialect", "oic", "--user-unreadable", "--confirmable-answers"]));
+    alone(|| the_whole_journey(Kind::Ejabberd, &["--dialect", "oic", "--user-unreadable", "--confirmable-answers"]));
 }
 
 #[test]
 fn a_light_that_writes_as_the_specifications_examples_do() {
-    alone(async {
+    alone(async || {
         let habits = ["--method-case", "title", "--prefixed", "--wrapped-base64", "--no-request-id"];
         the_whole_journey(Kind::Prosody, &habits).await;
     });
@@ -98,7 +98,7 @@ fn a_light_that_writes_as_the_specifications_examples_do() {
 
 #[test]
 fn a_light_that_writes_as_http_does() {
-    alone(async {
+    alone(async || {
         let habits = ["--method-case", "lower", "--http-prefix", "--no-reason", "--double-base64", "--dialect", "oic"];
         the_whole_journey(Kind::Ejabberd, &habits).await;
     });
@@ -221,7 +221,7 @@ async fn observes(house: &mut House) {
 
 #[test]
 fn exit_codes_say_who_is_to_act() {
-    alone(async {
+    alone(async || {
         let mut house = House::onboarded(Kind::Prosody, &[]).await;
         // 2: usage.
         for usage in [&["get", DI, "light"][..], &["post", DI, "/light", "{no json"], &["get", DI], &["nonsense"]] {
@@ -256,7 +256,7 @@ fn exit_codes_say_who_is_to_act() {
 
 #[test]
 fn a_device_that_refuses_the_account_is_put_back_and_keeps_its_words() {
-    alone(async {
+    alone(async || {
         let refusal = ["--refuse", "POST /vendor/credentials", "403", "--words", "ask my owner"];
         let mut house = House::start(Kind::Prosody, &refusal).await;
         house.ctl.set_account(&house.server).await;
@@ -274,7 +274,7 @@ fn a_device_that_refuses_the_account_is_put_back_and_keeps_its_words() {
 
 #[test]
 fn a_device_that_reports_error_fails_with_its_reason() {
-    alone(async {
+    alone(async || {
         let mut house = House::start(Kind::Prosody, &["--reports-error", "no more slots", "--reason-is-error"]).await;
         house.ctl.set_account(&house.server).await;
         let lines = house.run(1, &["onboard", DI, "--allow-unencrypted", "--json"]).await;
@@ -286,7 +286,7 @@ fn a_device_that_reports_error_fails_with_its_reason() {
 
 #[test]
 fn an_impostor_with_another_di_is_no_success() {
-    alone(async {
+    alone(async || {
         let other = "11111111-0000-4000-8000-00000000000b";
         let mut house = House::start(Kind::Prosody, &["--other-di", other]).await;
         house.ctl.set_account(&house.server).await;
@@ -298,7 +298,7 @@ fn an_impostor_with_another_di_is_no_success() {
 
 #[test]
 fn remote_access_that_is_not_listed_is_found_at_the_well_known_paths() {
-    alone(async {
+    alone(async || {
         let mut house = House::start(Kind::Prosody, &["--unlisted-ra"]).await;
         house.ctl.set_account(&house.server).await;
         house.run(0, &["onboard", DI, "--allow-unencrypted", "--json"]).await;
@@ -311,7 +311,7 @@ fn remote_access_that_is_not_listed_is_found_at_the_well_known_paths() {
 
 #[test]
 fn a_peer_with_a_small_block_refuses_nothing_that_fits_and_gets_nothing_that_does_not() {
-    alone(async {
+    alone(async || {
         let mut house = House::onboarded(Kind::Prosody, &["--block-size", "65535"]).await;
         let large = json!({"text": "x".repeat(70_000)}).to_string();
         let refused = house.ctl.run(&["post", DI, "/notes", &large, "--via", "xmpp", "--json"]).await;

@@ -12,12 +12,12 @@ const DI: &str = "5d3f2a10-0000-4000-8000-000000000001";
 
 #[test]
 fn they_agree_over_prosody_in_ocfs_dialect() {
-    alone(agree(Kind::Prosody, "ocf", 10000, &[]));
+    alone(|| agree(Kind::Prosody, "ocf", 10000, &[]));
 }
 
 #[test]
 fn they_agree_over_ejabberd_in_oics_dialect() {
-    alone(agree(Kind::Ejabberd, "oic", 60, &["--prefixed", "--http-prefix", "--method-case", "title"]));
+    alone(|| agree(Kind::Ejabberd, "oic", 60, &["--prefixed", "--http-prefix", "--method-case", "title"]));
 }
 
 async fn agree(kind: Kind, dialect: &str, format: u64, habits: &[&str]) {

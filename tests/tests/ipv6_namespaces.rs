@@ -108,7 +108,8 @@ async fn a_cable_that_is_pulled_is_no_success() {
     // The server still believes that the light is there: nothing told it.
     let set = ["post", DI, "/light", r#"{"value": false}"#, "--via", "xmpp", "--timeout", "5", "--json"];
     let sent = network.ctl.run(&set).await;
-    assert_eq!(sent.code, 5, "{sent:#?}");
+    // No session could be opened, so the change was never sent: that much is known.
+    assert_eq!(sent.code, 3, "{sent:#?}");
     let lan = ["get", DI, "/light", "--via", "lan", "--timeout", "5", "--json"];
     assert_eq!(network.ctl.run(&lan).await.code, 3);
 }

@@ -43,7 +43,7 @@ fn link(di: &str, href: &str) -> Value {
 
 #[test]
 fn nonsense_among_the_answers_is_dropped_and_the_search_goes_on() {
-    alone(async {
+    alone(async || {
         let nonsense: Vec<Vec<u8>> = vec![
             b"\xff\xff\xff".to_vec(),
             // An array that says it has 2^60 members; a map within a map within a map …
@@ -78,7 +78,7 @@ fn nonsense_among_the_answers_is_dropped_and_the_search_goes_on() {
 
 #[test]
 fn an_answer_that_never_ends_is_given_up() {
-    alone(async {
+    alone(async || {
         // Each block says that one more follows: after a thousand there would be 1 MB.
         let last = Arc::new(AtomicU64::new(0));
         let seen = Arc::clone(&last);
@@ -103,7 +103,7 @@ fn an_answer_that_never_ends_is_given_up() {
 
 #[test]
 fn a_crowd_that_nobody_could_own_is_cut_off() {
-    alone(async {
+    alone(async || {
         // Every answer brings twenty devices more, as one that forges ids can.
         let next = Arc::new(AtomicU64::new(0));
         let counted = Arc::clone(&next);
@@ -134,7 +134,7 @@ fn a_crowd_that_nobody_could_own_is_cut_off() {
 
 #[test]
 fn the_same_id_twice_is_one_device() {
-    alone(async {
+    alone(async || {
         let responder = Responder::start(|search: &Search| {
             let links = Value::Array(vec![link(DI, "/light"), link(&DI.to_uppercase(), "/light")]);
             vec![content(search, &bytes(&links), false), content(search, &bytes(&links), false)]

@@ -60,7 +60,7 @@ macro_rules! rows {
     ($($name:ident: $behaviour:expr, $layer:ident, $code:ident;)*) => {$(
         #[test]
         fn $name() {
-            alone(refuses($behaviour, Layer::$layer, Code::$code));
+            alone(|| refuses($behaviour, Layer::$layer, Code::$code));
         }
     )*};
 }
@@ -89,7 +89,7 @@ rows! {
 
 #[test]
 fn an_untrusted_certificate_shows_its_fingerprint() {
-    alone(async {
+    alone(async || {
         let bad = BadServer::start(Behaviour::Shows(ServerCertificate::UnknownCa)).await;
         let folder = tempfile::tempdir().unwrap();
         let home = open_home(folder.path().to_owned(), |_| ()).await;
@@ -102,7 +102,7 @@ fn an_untrusted_certificate_shows_its_fingerprint() {
 
 #[test]
 fn a_port_where_nobody_listens() {
-    alone(async {
+    alone(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         drop(listener);
@@ -116,7 +116,7 @@ fn a_port_where_nobody_listens() {
 
 #[test]
 fn a_name_without_an_address() {
-    alone(async {
+    alone(async || {
         let folder = tempfile::tempdir().unwrap();
         let home = open_home(folder.path().to_owned(), |_| ()).await;
         // RFC 6761 §6.4: `.invalid` never has one.
@@ -128,7 +128,7 @@ fn a_name_without_an_address() {
 
 #[test]
 fn what_is_wrong_in_the_form_is_said_before_any_network() {
-    alone(async {
+    alone(async || {
         let bad = BadServer::start(Behaviour::SaysNothing).await;
         let folder = tempfile::tempdir().unwrap();
         let (empty, text) = (folder.path().join("empty.pem"), folder.path().join("text.pem"));
@@ -177,7 +177,7 @@ fn what_is_wrong_in_the_form_is_said_before_any_network() {
 
 #[test]
 fn loopback_is_refused_unless_the_search_is_limited_to_it() {
-    alone(async {
+    alone(async || {
         let folder = tempfile::tempdir().unwrap();
         let home = open_home(folder.path().to_owned(), |config| config.interfaces = Vec::new()).await;
         for server in ["127.0.0.1", "127.5.5.5", "::1", "localhost"] {
@@ -211,7 +211,7 @@ async fn is_not_tried_again(behaviour: Behaviour, code: Code) {
 
 #[test]
 fn nothing_is_tried_again_where_that_cannot_help() {
-    alone(async {
+    alone(async || {
         let rows = [
             (Behaviour::RefusesPassword, Code::NotAuthorized),
             (Behaviour::AccountDisabled, Code::AccountDisabled),
@@ -234,7 +234,7 @@ fn nothing_is_tried_again_where_that_cannot_help() {
 
 #[test]
 fn a_server_that_goes_down_is_tried_again() {
-    alone(async {
+    alone(async || {
         for behaviour in [Behaviour::EndsWith("system-shutdown"), Behaviour::DropsAfterTls] {
             let bad = BadServer::start(behaviour).await;
             let folder = tempfile::tempdir().unwrap();
@@ -251,7 +251,7 @@ fn a_server_that_goes_down_is_tried_again() {
 
 #[test]
 fn a_session_that_falls_silent_is_noticed_by_ping() {
-    alone(async {
+    alone(async || {
         let bad = BadServer::start(Behaviour::FallsSilent).await;
         let folder = tempfile::tempdir().unwrap();
         let home = open_home(folder.path().to_owned(), |_| ()).await;
@@ -279,17 +279,17 @@ async fn real_server_refuses_a_wrong_password(kind: Kind) {
 
 #[test]
 fn prosody_refuses_a_wrong_password_and_takes_the_right_one() {
-    alone(real_server_refuses_a_wrong_password(Kind::Prosody));
+    alone(|| real_server_refuses_a_wrong_password(Kind::Prosody));
 }
 
 #[test]
 fn ejabberd_refuses_a_wrong_password_and_takes_the_right_one() {
-    alone(real_server_refuses_a_wrong_password(Kind::Ejabberd));
+    alone(|| real_server_refuses_a_wrong_password(Kind::Ejabberd));
 }
 
 #[test]
 fn ejabberds_limit_of_sessions_is_named_and_not_fought() {
-    alone(async {
+    alone(async || {
         let options = Options { max_user_sessions: Some(2), ..Options::default() };
         let stage = Stage::start_with(Kind::Ejabberd, options).await;
         stage.sign_in().await;
@@ -310,7 +310,7 @@ fn ejabberds_limit_of_sessions_is_named_and_not_fought() {
 
 #[test]
 fn a_server_that_restarts_is_found_again() {
-    alone(async {
+    alone(async || {
         let mut stage = Stage::signed_in(Kind::Prosody).await;
         stage.server.stop(Ending::Abrupt).await;
         connection(&stage.home, "suspended", |now| matches!(now, Connection::Suspended { .. })).await;
@@ -321,7 +321,7 @@ fn a_server_that_restarts_is_found_again() {
 
 #[test]
 fn a_saved_account_connects_at_the_next_start_by_itself() {
-    alone(async {
+    alone(async || {
         let server = Server::start(Kind::Prosody).await;
         let folder = tempfile::tempdir().unwrap();
         let home = open_home(folder.path().to_owned(), |_| ()).await;

@@ -42,7 +42,7 @@ fn own_ports(home: &Home, wanted: impl Fn(&Device) -> bool) -> BTreeSet<u16> {
 
 #[test]
 fn each_answers_the_search_in_its_own_dialect_from_its_own_port() {
-    alone(async {
+    alone(async || {
         let home = Home::start(Scenario::cast()).await.unwrap();
         let mut client = Peer::client().await;
         for (accept, dialect) in [(10000, Dialect::Ocf), (60, Dialect::Oic11)] {
@@ -56,7 +56,7 @@ fn each_answers_the_search_in_its_own_dialect_from_its_own_port() {
 
 #[test]
 fn the_search_can_be_narrowed_to_remote_access() {
-    alone(async {
+    alone(async || {
         let home = Home::start(Scenario::cast()).await.unwrap();
         let mut client = Peer::client().await;
         let search = |accept: u64| json!({"do": "search", "accept": accept, "query": "rt=oic.ra.xmpp", "seconds": 1});
@@ -96,7 +96,7 @@ fn of(answers: &Value, device: &Device) -> Value {
 
 #[test]
 fn aiocoap_reads_the_whole_description_of_every_device() {
-    alone(async {
+    alone(async || {
         let home = Home::start(Scenario::cast()).await.unwrap();
         let mut client = Peer::client().await;
         for device in home.devices() {
@@ -142,7 +142,7 @@ fn user_path(device: &Device) -> String {
 
 #[test]
 fn create_retrieve_update_delete_and_notify_over_coap() {
-    alone(async {
+    alone(async || {
         let home = Home::start(Scenario::of([Kind::Lamp, Kind::Lamp])).await.unwrap();
         let mut client = Peer::client().await;
         for key in ["lamp", "lamp-2"] {
@@ -187,7 +187,7 @@ async fn notification(client: &mut Peer, observation: &Value) -> Value {
 
 #[test]
 fn confirmable_answers_to_multicast_are_repeated_until_acknowledged() {
-    alone(async {
+    alone(async || {
         let home = Home::start(Scenario::of([Kind::Plug])).await.unwrap();
         home.device("plug").confirms_multicast(true).loses_next_answers(1);
         let mut client = Peer::client().await;
@@ -279,17 +279,17 @@ async fn controlled_over_xmpp(kind: server::Kind) {
 
 #[test]
 fn slixmpp_controls_a_light_over_prosody() {
-    alone(controlled_over_xmpp(server::Kind::Prosody));
+    alone(|| controlled_over_xmpp(server::Kind::Prosody));
 }
 
 #[test]
 fn slixmpp_controls_a_light_over_ejabberd() {
-    alone(controlled_over_xmpp(server::Kind::Ejabberd));
+    alone(|| controlled_over_xmpp(server::Kind::Ejabberd));
 }
 
 #[test]
 fn a_device_understands_what_the_specifications_examples_send_and_survives_the_rest() {
-    alone(async {
+    alone(async || {
         let server = Server::start(server::Kind::Prosody).await;
         let home = Home::start(Scenario::of([Kind::Plug]).trusting(server.ca_file())).await.unwrap();
         let plug = home.device("plug");

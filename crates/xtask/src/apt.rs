@@ -13,8 +13,8 @@ pub(crate) const BUILD: [&str; 5] =
 /// The server of the demo.
 pub(crate) const SERVER: [&str; 1] = ["prosody"];
 /// To drive the window without a display.
-pub(crate) const VIRTUAL_DISPLAY: [&str; 7] =
-    ["webkit2gtk-driver", "xvfb", "xauth", "dbus", "dbus-x11", "gnome-keyring", "fonts-dejavu-core"];
+pub(crate) const VIRTUAL_DISPLAY: [&str; 8] =
+    ["webkit2gtk-driver", "xvfb", "xauth", "dbus", "dbus-x11", "gnome-keyring", "libglib2.0-bin", "fonts-dejavu-core"];
 /// The rest of what the tests use.
 pub(crate) const TESTS: [&str; 3] = ["ejabberd", "python3-venv", "iproute2"];
 
@@ -98,6 +98,7 @@ fn found_elsewhere(tree: &Tree, packages: &[&str]) -> Result<(), Failure> {
         "xvfb" => on_path("xvfb-run"),
         "dbus" => on_path("dbus-run-session"),
         "gnome-keyring" => on_path("gnome-keyring-daemon"),
+        "libglib2.0-bin" => on_path("gdbus"),
         "ejabberd" => on_path("ejabberdctl"),
         "python3-venv" => run_quietly(tree, "python3", &["-c", "import venv, ensurepip"]),
         "iproute2" => on_path("ip"),

@@ -2,7 +2,7 @@
 
 use crate::desktop::Desktop;
 use crate::stage::Stages;
-use crate::tree::{Failure, Tree, run as run_command};
+use crate::tree::{Failure, Tree};
 use crate::{compile, setup};
 
 /// With the empty window that `start` and `memory` are compared with.
@@ -17,5 +17,5 @@ pub(crate) fn run(tree: &Tree, arguments: &[String]) -> Result<(), Failure> {
     let words = std::iter::once(&program).chain(arguments).map(String::as_str).collect::<Vec<_>>();
     // The app wants a session bus and a keyring; those of whoever measures are not ours.
     let desktop = Desktop::new()?;
-    stages.run("measurements", || run_command(&mut desktop.command(tree, &words)))
+    stages.run("measurements", || desktop.run(tree, &words))
 }

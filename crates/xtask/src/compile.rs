@@ -25,10 +25,14 @@ pub(crate) struct TestProgram {
 }
 
 impl TestProgram {
-    /// What to call it: `crates/core (lib)`, `tests/journey`.
+    /// What to call it: `crates/core (library)`, `crates/cli/usage`.
     pub(crate) fn name(&self, tree: &Tree) -> String {
         let folder = self.folder.strip_prefix(tree.path("")).unwrap_or(&self.folder).display();
-        if self.kind == "test" { format!("{folder}/{}", self.target) } else { format!("{folder} ({})", self.kind) }
+        match self.kind.as_str() {
+            "test" => format!("{folder}/{}", self.target),
+            "bin" => format!("{folder} (program {})", self.target),
+            _ => format!("{folder} (library)"),
+        }
     }
 }
 

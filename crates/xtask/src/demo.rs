@@ -3,7 +3,7 @@
 use crate::compile;
 use crate::desktop::Desktop;
 use crate::stage::{Stages, say};
-use crate::tree::{Failure, Tree, run as run_command};
+use crate::tree::{Failure, Tree};
 use crate::{apt, setup, ui};
 
 /// The command. With a display the app is shown; without one the whole journey is driven in a virtual one.
@@ -24,7 +24,7 @@ pub(crate) fn run(tree: &Tree, headless: bool) -> Result<(), Failure> {
         let journey = tree.target("debug/journey").display().to_string();
         let pictures = folder.display().to_string();
         let desktop = Desktop::new()?;
-        stages.run("the journey", || run_command(&mut desktop.command(tree, &[&journey, "--pictures", &pictures])))?;
+        stages.run("the journey", || desktop.run(tree, &[&journey, "--pictures", &pictures]))?;
         stages.summarise();
         say(&format!("\nPictures: {}", folder.display()));
         Ok(())

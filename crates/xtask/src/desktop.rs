@@ -9,10 +9,8 @@ use crate::{apt, setup};
 /// Puts our output aside and sends that of everything else on the desktop into a file: `sh -c … sh FILE COMMAND…`.
 const QUIETLY: &str = "log=$1; shift; exec 3>&1 4>&2 > \"$log\" 2>&1; exec \"$@\"";
 
-/// Unlocks a new keyring, then becomes the command, with our output. The password guards an empty keyring that is
-/// removed afterwards.
-const SESSION: &str = "printf throwaway | gnome-keyring-daemon --unlock --components=secrets > /dev/null 3>&- 4>&- \
-                       && exec \"$@\" >&3 2>&4 3>&- 4>&-";
+/// What runs on the session bus.
+const SESSION: &str = include_str!("desktop-session.sh");
 
 /// Each program of the chain ends when the one that started it does, so that nothing is left behind by a kill.
 const WITH_ITS_PARENT: [&str; 3] = ["setpriv", "--pdeathsig", "TERM"];
@@ -21,9 +19,8 @@ const WITH_ITS_PARENT: [&str; 3] = ["setpriv", "--pdeathsig", "TERM"];
 pub(crate) fn run(tree: &Tree, command: &[String]) -> Result<(), Failure> {
     apt::install(tree, &[&apt::VIRTUAL_DISPLAY])?;
     setup::driver(tree)?;
-    let desktop = Desktop::new()?;
     let words = command.iter().map(String::as_str).collect::<Vec<_>>();
-    run_command(&mut desktop.command(tree, &words))
+    Desktop::new()?.run(tree, &words)
 }
 
 /// The folders of one virtual desktop; removed on drop.
@@ -44,6 +41,15 @@ impl Desktop {
         Ok(desktop)
     }
 
+    /// Runs `words` on this desktop, with our own input and output.
+    pub(crate) fn run(&self, tree: &Tree, words: &[&str]) -> Result<(), Failure> {
+        run_command(&mut self.command(tree, words)).map_err(|failure| match failure {
+            // Not all that it takes to make a desktop.
+            Failure::Ended { status, .. } => Failure::Ended { command: words.join(" "), status },
+            other => other,
+        })
+    }
+
     /// The command that runs `words` on this desktop. Its exit code is that of `words`.
     pub(crate) fn command(&self, tree: &Tree, words: &[&str]) -> Command {
         let [program, flags @ ..] = WITH_ITS_PARENT;
@@ -51,7 +57,7 @@ impl Desktop {
         command.args(flags).args(["sh", "-c", QUIETLY, "sh"]).arg(tree.target("desktop.log"));
         command.args(["xvfb-run", "-a", "-s", "-screen 0 1280x900x24"]);
         command.args(WITH_ITS_PARENT).args(["dbus-run-session", "--"]);
-        command.args(["sh", "-c", SESSION, "sh"]).args(WITH_ITS_PARENT).args(words);
+        command.args(WITH_ITS_PARENT).args(["sh", "-c", SESSION, "sh"]).args(words);
         command.env("XDG_RUNTIME_DIR", self.folder.join("run"));
         command.env("XDG_DATA_HOME", self.folder.join("data"));
         command.env("XDG_CONFIG_HOME", self.folder.join("config"));

@@ -1,0 +1,102 @@
+//! The main job in the real window, from the first start to the light, and the start after that.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use homeward_simulator::Kind;
+use homeward_tests::alone;
+use homeward_tests::journey::Journey;
+use homeward_tests::window::Scheme;
+use serde_json::json;
+
+#[test]
+fn from_the_first_start_to_the_light() {
+    alone(async || {
+        let mut journey = Journey::start(Scheme::Light, None).await;
+        journey.signs_in().await;
+        journey.finds().await;
+        journey.chooses().await;
+        journey.onboards().await;
+        journey.comes_home().await;
+        journey.switches_the_light_on().await;
+
+        // A hand on the lamp itself: the tile follows.
+        let lamp = journey.simulated.device(Kind::Lamp.key());
+        lamp.set_value("/light", json!({"value": false}));
+        let tile = format!("tile-{}", lamp.di());
+        journey.window.attribute(&tile, "data-is", "idle").await;
+
+        // It goes away, and is greyed with its tile still there; it comes back, and is live again.
+        lamp.goes_away();
+        journey.window.attribute(&tile, "data-is", "offline").await;
+        lamp.comes_back().unwrap();
+        journey.window.attribute(&tile, "data-is", "idle").await;
+        journey.ends().await;
+    });
+}
+
+#[test]
+fn a_device_that_refuses_puts_the_switch_back_and_says_why() {
+    alone(async || {
+        let mut journey = Journey::start(Scheme::Dark, None).await;
+        journey.signs_in().await;
+        journey.finds().await;
+        journey.chooses().await;
+        journey.onboards().await;
+        journey.comes_home().await;
+        let lamp = journey.simulated.device(Kind::Lamp.key());
+        lamp.refuses_saying("/light", homeward_protocol::crudn::Status::FORBIDDEN, "the child lock is on");
+        journey.window.clicks(&format!("toggle-{}", lamp.di())).await;
+        journey.window.attribute(&format!("tile-{}", lamp.di()), "data-is", "failed").await;
+        let fact = journey.window.sees(&format!("toggle-{}", lamp.di())).await;
+        assert_eq!(fact.attr("aria-checked").await.unwrap().as_deref(), Some("false"), "a wish is shown as a fact");
+        lamp.accepts("/light");
+        journey.window.clicks(&format!("toggle-{}", lamp.di())).await;
+        journey.window.attribute(&format!("tile-{}", lamp.di()), "data-is", "on").await;
+        assert_eq!(lamp.value("/light").unwrap()["value"], true);
+        journey.ends().await;
+    });
+}
+
+#[test]
+fn at_the_next_start_it_signs_in_by_itself() {
+    alone(async || {
+        let mut journey = Journey::start(Scheme::Light, None).await;
+        journey.signs_in().await;
+        journey.finds().await;
+        journey.chooses().await;
+        journey.onboards().await;
+        journey.comes_home().await;
+        journey.reopens().await;
+        if journey.window.has_within("locked").await {
+            // No keyring on this machine: the app says so and asks, as it should.
+            journey.window.writes("locked-password", homeward_tests::server::PASSWORD).await;
+            journey.window.clicks("locked-sign-in").await;
+        }
+        journey.window.attribute("strip", "data-is", "connected").await;
+        for device in journey.devices() {
+            journey.window.sees(&format!("tile-{}", device.di())).await;
+        }
+        journey.ends().await;
+    });
+}
+
+#[test]
+fn any_other_resource_is_read_and_written_as_it_is() {
+    alone(async || {
+        let mut journey = Journey::start(Scheme::Light, None).await;
+        journey.signs_in().await;
+        journey.finds().await;
+        journey.chooses().await;
+        journey.onboards().await;
+        journey.comes_home().await;
+        let fan = journey.simulated.device(Kind::Fan.key());
+        journey.window.goes_to(&format!("#/device/{}/resources", fan.di())).await;
+        journey.window.clicks("resource-/x/speed").await;
+        journey.window.clicks("method-post").await;
+        journey.window.writes("request-body", r#"{"speed": 3}"#).await;
+        journey.window.clicks("request-send").await;
+        fan.wait_for_value("/x/speed", |value| value["speed"] == 3).await.unwrap();
+        let status = journey.window.sees("answer").await.attr("data-status").await.unwrap().unwrap();
+        assert!(["200", "204"].contains(&status.as_str()), "{status}");
+        journey.ends().await;
+    });
+}
