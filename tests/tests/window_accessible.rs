@@ -107,10 +107,7 @@ async fn every_screen(scheme: Scheme) {
     journey.window.clicks("resource-/light").await;
     journey.window.sees("request-send").await;
     audit.look(&journey, "resources").await;
-    lamp.goes_away();
     journey.window.clicks("nav-home").await;
-    journey.window.attribute(&format!("tile-{}", lamp.di()), "data-is", "offline").await;
-    audit.look(&journey, "home, one gone").await;
     journey.window.clicks(&format!("lock-{}", lock.di())).await;
     journey.window.sees("unlock-dialog").await;
     audit.look(&journey, "unlock?").await;
@@ -118,6 +115,11 @@ async fn every_screen(scheme: Scheme) {
     journey.window.clicks("nav-settings").await;
     journey.window.sees("settings-connection").await;
     audit.look(&journey, "settings").await;
+
+    journey.window.clicks("nav-home").await;
+    lamp.goes_away();
+    journey.window.attribute(&format!("tile-{}", lamp.di()), "data-is", "offline").await;
+    audit.look(&journey, "home, one gone").await;
 
     // The server goes away.
     journey.server.stop(xtask::servers::Ending::Orderly).await;

@@ -258,7 +258,7 @@ impl Known {
 
     /// Whether this may be a lock or an alarm; before a device's links are read, anything may be.
     fn is_guarded(&self, href: &Href) -> bool {
-        let read = self.lan.as_ref().is_some_and(|lan| lan.device.described);
+        let read = self.lan.as_ref().is_some_and(|lan| lan.device.listed);
         let guards = |rt: &str| rt.contains("lock") || rt.contains("alarm");
         let is_one = self.view.device_type.as_deref().is_some_and(guards);
         let has_one = self.view.resources.iter().any(|resource| {

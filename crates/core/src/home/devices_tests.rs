@@ -34,6 +34,7 @@ fn on_lan() -> OnThisNetwork {
             xmpp: None,
             user: None,
             security: Security::None,
+            listed: true,
             described: true,
         },
     }
@@ -78,7 +79,7 @@ fn what_was_not_onboarded_here_gets_no_changes_over_the_network_unless_the_perso
 fn before_its_links_are_read_anything_may_be_a_lock() {
     let mut lamp = lamp();
     lamp.onboarded_here = true;
-    lamp.lan.as_mut().unwrap().device.described = false;
+    lamp.lan.as_mut().unwrap().device.listed = false;
     assert!(lamp.route(Via::Auto, Method::Post, &href("/light")).is_err());
 }
 

@@ -158,11 +158,13 @@ impl Inner {
         self.drive(Onboarding::new(plan, Duration::ZERO), Instant::now(), shown, stopped, seen).await;
     }
 
-    /// The device as this network shows it, once all is read: before, a resource that is listed may seem not to be.
+    /// The device as this network shows it, once it is known where its two resources are: listed, or at the well-known
+    /// paths, which counts only after all is read.
     async fn described_on_lan(&self, id: &str) -> Option<LanDevice> {
         let described = |state: &super::State| {
             let lan = state.device(id)?.lan.as_ref()?;
-            (lan.answering && lan.device.described).then(|| lan.device.clone())
+            let known = lan.device.described || (lan.device.listed && lan.device.xmpp.is_some());
+            (lan.answering && known).then(|| lan.device.clone())
         };
         let described = timeout(DESCRIBED_WITHIN, self.until(described)).await;
         described.ok().flatten()

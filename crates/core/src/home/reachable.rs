@@ -5,7 +5,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use homeward_protocol::crudn::{Href, Method};
+use homeward_protocol::crudn::{Href, Method, Request};
+use homeward_protocol::oic::device::DEVICE_URI;
 use homeward_protocol::remote::jid::OicResource;
 use homeward_protocol::secret::Secret;
 use homeward_xmpp::Trust;
@@ -23,6 +24,9 @@ use crate::lan::{Lan, LanDevice, LanEvent};
 use crate::remote::RemoteEvent;
 use crate::store::KnownDevice;
 use crate::view::{Account, AccountCheck, AccountForm, Connection, Device, Presence, Search, Via};
+
+/// Our choice: two transmissions (RFC 7252 §4.8).
+const STILL_THERE_WITHIN: Duration = Duration::from_secs(5);
 
 /// Applies what the local network tells, until it ends.
 pub(super) async fn hear_lan(inner: Arc<Inner>, mut events: mpsc::Receiver<LanEvent>) {
@@ -77,6 +81,7 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
                         }
                     });
                     inner.remember(&id);
+                    tokio::spawn(inner.clone().ask_on_lan(id));
                 }
             }
             link => inner.link_changed(link),
@@ -145,6 +150,23 @@ impl Inner {
             });
         }
         self.lan.get().ok_or_else(|| Error::new(Code::Internal, "the local network did not start"))
+    }
+
+    /// Whether a device that left the server still answers on this network: it may be switched off, and no search may
+    /// be under way that would miss it.
+    async fn ask_on_lan(self: Arc<Self>, id: String) {
+        let Some(lan) = self.lan_device(&id) else { return };
+        let (Some(address), Ok(href)) = (lan.endpoints.first().copied(), Href::new(DEVICE_URI)) else { return };
+        let Ok(network) = self.lan() else { return };
+        if network.request(address, &Request::get(href), STILL_THERE_WITHIN).await.is_ok() {
+            return;
+        }
+        self.state().change_known(&id, |known| {
+            // Heard elsewhere meanwhile: it is there.
+            if let Some(lan) = known.lan.as_mut().filter(|lan| lan.device.endpoints.first() == Some(&address)) {
+                lan.answering = false;
+            }
+        });
     }
 
     pub(super) fn loopback_only(&self) -> bool {

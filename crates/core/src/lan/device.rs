@@ -34,6 +34,8 @@ pub struct LanDevice {
     pub user: Option<RaResource>,
     /// How far it is protected.
     pub security: view::Security,
+    /// Whether its whole list is known: before, a resource that is listed may seem not to be.
+    pub listed: bool,
     /// Whether all that is read of a device has been read. Before, what is absent may only be unknown.
     pub described: bool,
 }
@@ -79,6 +81,7 @@ impl LanDevice {
             xmpp: None,
             user: None,
             security: view::Security::None,
+            listed: false,
             described: false,
         }
     }

@@ -256,6 +256,7 @@ impl Entry {
                 return;
             }
             self.listed = Some(format);
+            self.device.listed = true;
             if !same(&self.device.links, &links) {
                 self.device.list(links);
             }
