@@ -250,7 +250,12 @@ fn mechanisms(names: &[&str]) -> String {
 async fn encrypted<S: AsyncRead + AsyncWrite + Unpin>(line: &mut Line<S>, behaviour: Behaviour) -> io::Result<()> {
     const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
     match behaviour {
-        Behaviour::DropsAfterTls => return Ok(()),
+        Behaviour::DropsAfterTls => {
+            // With something unread the system would reset the connection, at times before the client looks.
+            line.until("http://etherx.jabber.org/streams").await?;
+            line.until(">").await?;
+            return Ok(());
+        }
         Behaviour::SilentAfterTls => return line.stay_silent().await,
         Behaviour::PlainOnly => {
             line.open(&mechanisms(&["PLAIN"])).await?;

@@ -331,7 +331,7 @@ fn lost_datagrams_and_lost_answers_are_made_good() {
         let (house, lamp) = House::lamp(server::Kind::Prosody).await;
         house.stage.found(lamp.di()).await;
         // The answer to the first POST is lost after it was done: it is idempotent, and repeated.
-        lamp.loses(25, 7);
+        lamp.loses(15, 7);
         let run = house.stage.onboard(lamp.di()).await;
         assert_eq!(run.state, RunState::Onboarded, "{run:#?}");
     });

@@ -6,17 +6,24 @@ use std::time::Duration;
 
 use homeward_protocol::crudn::Status;
 use homeward_simulator::{Kind, Scenario};
-use homeward_tests::alone;
 use homeward_tests::journey::Journey;
 use homeward_tests::window::Scheme;
+use homeward_tests::{alone, workspace};
 
-/// Collects what axe-core says, so that one run shows all of it.
-struct Audit(Vec<String>);
+/// Collects what axe-core says, so that one run shows all of it. Each screen is seen in both sizes, and its pictures are
+/// left in `target/screens`, to be looked at.
+struct Audit {
+    found: Vec<String>,
+    scheme: Scheme,
+}
+
+/// Width and height of the window: as it opens, and small.
+const SIZES: [(u32, u32); 2] = [(900, 640), (1280, 860)];
 
 impl Drop for Audit {
     /// Said also where the journey itself stops in the middle.
     fn drop(&mut self) {
-        for violation in &self.0 {
+        for violation in &self.found {
             let _ = writeln!(std::io::stderr(), "{violation}");
         }
     }
@@ -24,12 +31,19 @@ impl Drop for Audit {
 
 impl Audit {
     async fn look(&mut self, journey: &Journey, screen: &str) {
-        let found = journey.window.violations().await;
-        self.0.extend(found.into_iter().map(|violation| format!("--- {screen}: {violation}")));
+        let folder = workspace().join("target/screens");
+        std::fs::create_dir_all(&folder).unwrap();
+        for (width, height) in SIZES {
+            journey.window.resize(width, height).await;
+            let name = format!("{}-{width}-{}.png", screen.replace([',', ' '], "-"), self.scheme.name());
+            journey.window.picture(&folder.join(name)).await;
+            let found = journey.window.violations().await;
+            self.found.extend(found.into_iter().map(|violation| format!("--- {screen}, {width}: {violation}")));
+        }
     }
 
     fn ends(self) {
-        assert!(self.0.is_empty(), "axe-core found {} violations", self.0.len());
+        assert!(self.found.is_empty(), "axe-core found {} violations", self.found.len());
     }
 }
 
@@ -45,7 +59,7 @@ fn every_screen_in_the_dark() {
 
 async fn every_screen(scheme: Scheme) {
     let mut journey = Journey::start(scheme, None).await;
-    let mut audit = Audit(Vec::new());
+    let mut audit = Audit { found: Vec::new(), scheme };
     assert!(journey.window.is_in(scheme).await, "the window does not follow the system to {scheme:?}");
     journey.window.sees("welcome-start").await;
     audit.look(&journey, "welcome").await;
@@ -137,7 +151,7 @@ fn nothing_found() {
     alone(async || {
         for scheme in Scheme::BOTH {
             let mut journey = Journey::start_with(scheme, None, Scenario::of([])).await;
-            let mut audit = Audit(Vec::new());
+            let mut audit = Audit { found: Vec::new(), scheme };
             journey.signs_in().await;
             journey.window.sees("nothing-found").await;
             audit.look(&journey, "nothing found yet").await;

@@ -59,7 +59,9 @@ function featureOf(device: Device, parts: readonly Part[]): Feature {
     const part = writable(is);
     if (part && (is !== "colour" || readRgb(part.fact?.value) || part.wish)) return { is: shapes[is], part };
   }
-  const reading = parts.find(
+  // The charge stands in the corner; it is the reading only of what tells nothing else.
+  const told = parts.filter(({ control }) => !control.rt.endsWith(".battery"));
+  const reading = (told.length > 0 ? told : parts).find(
     ({ control }) => control.shape.is === "reading" || (isMeasure(control) && !control.writable),
   );
   if (reading) return { is: "reading", part: reading };

@@ -54,7 +54,7 @@ impl Inner {
         let route = self.route(id, via, request.method, &request.href)?;
         let holds_password = self.holds_password(id, &request.href);
         let began = Instant::now();
-        let mut response = self.carry(&route, request).await?;
+        let mut response = self.carry(&route, request, self.config.request_deadline).await?;
         if holds_password {
             // RA-7: what it holds is dropped at once, whoever asked.
             let jid = response.body.take().and_then(remote_access::take_jid).flatten();
@@ -89,8 +89,7 @@ impl Inner {
     }
 
     /// The request itself, without any book-keeping: onboarding uses it too.
-    pub(super) async fn carry(&self, route: &Route, request: &Request) -> Result<Response, Error> {
-        let deadline = self.config.request_deadline;
+    pub(super) async fn carry(&self, route: &Route, request: &Request, deadline: Duration) -> Result<Response, Error> {
         match route {
             Route::Xmpp(jid) => {
                 self.remote.request(jid, request, deadline).await.map_err(|error| remote_error(&error, request.method))

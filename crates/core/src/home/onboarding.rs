@@ -32,6 +32,8 @@ const ANSWERS: usize = 8;
 /// Our choice: presences that a run may be behind.
 const PRESENCES: usize = 1024;
 
+/// MAX_TRANSMIT_SPAN (RFC 7252 §4.8.2): on a bad network a run is patient, for all five transmissions of a request.
+const LAN_EXCHANGE: Duration = Duration::from_secs(45);
 /// Our choice: how long a run waits for the search to have read its device.
 const DESCRIBED_WITHIN: Duration = Duration::from_secs(30);
 /// Our choice: earlier accounts whose passwords are looked for in the keyring.
@@ -302,12 +304,12 @@ impl Inner {
         via: Via,
         request: &homeward_protocol::crudn::Request,
     ) -> Result<homeward_protocol::crudn::Response, Lost> {
-        let route = match via {
-            Via::Lan => address.map(Route::Lan),
-            Via::Xmpp => self.remote_jid(id).map(Route::Xmpp),
+        let (route, deadline) = match via {
+            Via::Lan => (address.map(Route::Lan), LAN_EXCHANGE),
+            Via::Xmpp => (self.remote_jid(id).map(Route::Xmpp), self.config.request_deadline),
         };
         let route = route.ok_or(Lost::NotSent)?;
-        self.carry(&route, request).await.map_err(|error| match error.code {
+        self.carry(&route, request, deadline).await.map_err(|error| match error.code {
             Code::OutcomeUnknown | Code::NoAnswer => Lost::NoAnswer,
             Code::BadAnswer => Lost::Unreadable,
             _ => Lost::NotSent,
