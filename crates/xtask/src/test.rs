@@ -2,6 +2,7 @@
 
 mod program;
 
+use std::fs::File;
 use std::path::Path;
 
 use crate::compile::{self, TestProgram};
@@ -18,6 +19,7 @@ const IN_THE_WINDOW: &str = "window";
 
 /// The command.
 pub(crate) fn run(tree: &Tree) -> Result<(), Failure> {
+    let _alone = alone(tree)?;
     let mut stages = Stages::default();
     setup::for_tests(tree, &mut stages)?;
     let mut tally = Tally::default();
@@ -35,16 +37,16 @@ pub(crate) fn run(tree: &Tree) -> Result<(), Failure> {
         tally.add(Tally::failure(name));
     }
 
-    stages.attempt("UI", || counted(&mut tally, vitest(tree, &logs)?));
+    counted(&mut stages, &mut tally, "UI", || vitest(tree, &logs));
     if let Some(programs) = built {
         let (end_to_end, unit): (Vec<_>, Vec<_>) =
             programs.into_iter().partition(|program| program.folder == tree.path(END_TO_END));
-        stages.attempt("unit", || counted(&mut tally, all(&unit, |program| program::run(tree, None, program, &logs))?));
-        stages.attempt("documentation", || counted(&mut tally, documentation(tree)?));
+        counted(&mut stages, &mut tally, "unit", || all(&unit, |program| program::run(tree, None, program, &logs)));
+        counted(&mut stages, &mut tally, "documentation", || documentation(tree));
         for program in end_to_end {
-            let desktop = program.target.starts_with(IN_THE_WINDOW).then(Desktop::new).transpose()?;
-            stages.attempt(&program.name(tree), || {
-                counted(&mut tally, program::run(tree, desktop.as_ref(), &program, &logs)?)
+            counted(&mut stages, &mut tally, &program.name(tree), || {
+                let desktop = program.target.starts_with(IN_THE_WINDOW).then(Desktop::new).transpose()?;
+                program::run(tree, desktop.as_ref(), &program, &logs)
             });
         }
     }
@@ -53,11 +55,28 @@ pub(crate) fn run(tree: &Tree) -> Result<(), Failure> {
     report(tree, &tally)
 }
 
-/// Adds to the sum; a stage with a failed test has failed.
-fn counted(sum: &mut Tally, tally: Tally) -> Result<(), Failure> {
-    let failed = tally.failed;
-    sum.add(tally);
-    if failed == 0 { Ok(()) } else { Err(Failure::Tests { failed }) }
+/// One run at a time: two would write into the same files, and take each other's time.
+fn alone(tree: &Tree) -> Result<File, Failure> {
+    let path = tree.target("test.lock");
+    let file = File::create(&path).map_err(Failure::file(&path))?;
+    if file.try_lock().is_err() {
+        say("Another `cargo xtask test` is running here: waiting for its end.");
+        file.lock().map_err(Failure::file(&path))?;
+    }
+    Ok(file)
+}
+
+/// One stage whose tests are added to the sum. A stage that breaks down is a failure like that of a test.
+fn counted(stages: &mut Stages, sum: &mut Tally, name: &str, act: impl FnOnce() -> Result<Tally, Failure>) {
+    stages.attempt(name, || {
+        let tally = act().unwrap_or_else(|failure| {
+            say(&failure.to_string());
+            Tally::failure(name)
+        });
+        let failed = tally.failed;
+        sum.add(tally);
+        if failed == 0 { Ok(()) } else { Err(Failure::Tests { failed }) }
+    });
 }
 
 fn all(

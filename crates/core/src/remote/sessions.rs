@@ -70,14 +70,18 @@ impl Sessions {
 
     /// The connection is down: every session is over, every request under way ends.
     pub(super) fn detach(&self) {
-        *self.state() = State::default();
+        let ended = std::mem::take(&mut *self.state());
+        // Outside of the lock, which a session takes when it ends.
+        drop(ended);
     }
 
     /// A device has gone: its sessions are over.
     pub(super) fn forget(&self, jid: &FullJid) {
         let mut state = self.state();
         state.open.retain(|(peer, _), _| peer != jid);
-        state.peers.remove(jid);
+        let ended = state.peers.remove(jid);
+        drop(state);
+        drop(ended);
     }
 
     /// The request queue of a device.

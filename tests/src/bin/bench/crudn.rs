@@ -1,7 +1,8 @@
 //! `crudn_rtt` and `crudn_rate`: Retrieve over In-Band Bytestreams through the server.
 //!
 //! Contenders: ours (`Home`, with everything that it does for a reader, to a simulated device), slixmpp to slixmpp, and
-//! the bare echo, which no client can beat. Each end is a process of its own.
+//! the bare echo, which no client can beat; two more say where the time between ours and the echo goes. Each end is a
+//! process of its own.
 
 use std::time::Instant;
 
@@ -13,9 +14,9 @@ use homeward_tests::server::Server;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::echo::{Echo, per_second};
 use crate::ground::{Simulated, available, ms_since, server, signed_in_home, slixmpp};
 use crate::program::Program;
+use crate::raw::{Raw, Says, per_second};
 use crate::report::{Goal, Measurement, Series, median, percentile_99, turns};
 
 /// Requests of each contender in one pair.
@@ -28,25 +29,43 @@ const DEVICES: usize = 64;
 const EACH: usize = 50;
 /// What is asked: every simulated device answers it.
 const ASKED: &str = "/oic/d";
-/// The body of a bare message.
+/// The text of a bare message.
 const BARE: &str = "x";
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Contender {
     Ours,
-    Slixmpp,
     Echo,
+    /// The echo, with a message as long as ours.
     LargeEcho,
+    /// A raw connection with a request made beforehand, to the same devices as ours.
+    RawRequest,
+    Slixmpp,
 }
 
-const ALL: [Contender; 4] = [Contender::Ours, Contender::Echo, Contender::LargeEcho, Contender::Slixmpp];
+use Contender::{Echo, LargeEcho, Ours, RawRequest, Slixmpp};
+
+const ALL: [Contender; 5] = [Ours, Echo, LargeEcho, RawRequest, Slixmpp];
+
+impl Contender {
+    fn name(self) -> &'static str {
+        match self {
+            Ours => "ours",
+            Echo => "echo",
+            LargeEcho => "echo, as large as ours",
+            RawRequest => "raw request to the same device",
+            Slixmpp => "slixmpp",
+        }
+    }
+}
 
 struct Field {
     home: Home,
     devices: Vec<String>,
-    echo: Echo,
+    echo: Raw,
+    raw: Raw,
     asking: Program,
-    /// As long as what `Home` sends and gets, on the average.
+    /// As long as what the home sends and gets, on the average.
     large: String,
     _answering: Program,
     _simulated: Simulated,
@@ -61,14 +80,13 @@ impl Field {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let home = signed_in_home(folder.path(), &server).await;
         available(&home, devices).await;
-        let ids = simulated.remote.clone();
-        let answer = home.request(&ids[0], asked(), Via::Xmpp).await.expect("a device that is there").body;
+        let known = home.devices().into_iter().filter_map(|device| Some((device.remote?.jid, device.di)));
+        let known: Vec<(String, String)> = known.collect();
+        let (_, first) = &known[0];
+        let answer = home.request(first, asked(), Via::Xmpp).await.expect("a device that is there").body;
         let answer = answer.expect("a representation");
-        let (request, response) = (
-            rest::encode_request(&asked(), &ids[0], Some("0123456789abcdef0123456789abcdef")),
-            rest::encode_response(&Response::ok(answer.clone()), Some("0123456789abcdef0123456789abcdef")),
-        );
-        let echo = Echo::start(&server, devices).await;
+        let raw = Raw::to_devices(&server, &known).await;
+        let echo = Raw::to_echo(&server, devices).await;
         let resources: Vec<String> = (0..devices).map(|number| format!("slixmpp-{number}")).collect();
         let answering = slixmpp(&server, &resources, &answer).await;
         let mut asking = slixmpp(&server, &["asks-slixmpp".to_owned()], &Value::Null).await;
@@ -76,10 +94,11 @@ impl Field {
         asking.ask(&json!({ "do": "open", "to": peers })).await;
         Field {
             home,
-            devices: ids,
+            large: "x".repeat(as_large_as_ours(first, answer)),
+            devices: known.into_iter().map(|(_, di)| di).collect(),
             echo,
+            raw,
             asking,
-            large: "x".repeat(usize::midpoint(request.len(), response.len()) * 4 / 3),
             _answering: answering,
             _simulated: simulated,
             _folder: folder,
@@ -89,13 +108,11 @@ impl Field {
 
     async fn round_trips(&mut self, contender: Contender, count: usize) -> Vec<f64> {
         match contender {
-            Contender::Ours => ours_in_turn(self.home.clone(), self.devices[0].clone(), count).await,
-            Contender::Echo => self.echo.round_trips(count, BARE).await,
-            Contender::LargeEcho => {
-                let body = self.large.clone();
-                self.echo.round_trips(count, &body).await
-            }
-            Contender::Slixmpp => {
+            Ours => ours_in_turn(self.home.clone(), self.devices[0].clone(), count).await,
+            Echo => self.echo.round_trips(count, Says::Text(BARE)).await,
+            LargeEcho => self.echo.round_trips(count, Says::Text(&self.large)).await,
+            RawRequest => self.raw.round_trips(count, Says::Request).await,
+            Slixmpp => {
                 let times = self.asking.ask(&json!({ "do": "round-trips", "count": count })).await;
                 times.as_array().expect("a list").iter().filter_map(Value::as_f64).collect()
             }
@@ -104,7 +121,7 @@ impl Field {
 
     async fn rate(&mut self, contender: Contender, each: usize) -> f64 {
         match contender {
-            Contender::Ours => {
+            Ours => {
                 let began = Instant::now();
                 let mut asking = JoinSet::new();
                 for id in &self.devices {
@@ -113,12 +130,10 @@ impl Field {
                 let answered: usize = asking.join_all().await.iter().map(Vec::len).sum();
                 per_second(answered, began)
             }
-            Contender::Echo => self.echo.rate(each, BARE).await,
-            Contender::LargeEcho => {
-                let body = self.large.clone();
-                self.echo.rate(each, &body).await
-            }
-            Contender::Slixmpp => {
+            Echo => self.echo.rate(each, Says::Text(BARE)).await,
+            LargeEcho => self.echo.rate(each, Says::Text(&self.large)).await,
+            RawRequest => self.raw.rate(each, Says::Request).await,
+            Slixmpp => {
                 let rate = self.asking.ask(&json!({ "do": "rate", "each": each })).await;
                 rate.as_f64().expect("a number")
             }
@@ -126,8 +141,17 @@ impl Field {
     }
 }
 
-fn asked() -> Request {
+/// What every contender asks.
+pub(crate) fn asked() -> Request {
     Request::get(Href::new(ASKED).expect("a path"))
+}
+
+/// Bytes of base64, the mean of request and answer.
+fn as_large_as_ours(di: &str, answer: Value) -> usize {
+    let id = Some("0123456789abcdef0123456789abcdef");
+    let request = rest::encode_request(&asked(), di, id).len();
+    let response = rest::encode_response(&Response::ok(answer), id).len();
+    usize::midpoint(request, response) * 4 / 3
 }
 
 /// On a thread of the runtime, as the app's requests are.
@@ -151,44 +175,40 @@ pub(crate) async fn round_trip(pairs: usize) -> Measurement {
     for contender in ALL {
         field.round_trips(contender, WARM_UP).await;
     }
-    let [mut ours, mut echo, mut large, mut slixmpp] =
-        ["ours", "echo", "echo, as large as ours", "slixmpp"].map(Series::new);
-    let mut slowest = Series::new("ours, p99");
-    let mut slowest_echo = Series::new("echo, p99");
+    let mut series = ALL.map(|contender| Series::new(contender.name()));
+    let [mut slowest, mut slowest_echo] = ["ours, p99", "echo, p99"].map(Series::new);
     for pair in 0..pairs {
-        for contender in turns(pair, &ALL) {
+        for (contender, at) in turns(pair, &numbered()) {
             let times = field.round_trips(contender, REQUESTS).await;
+            series[at].push(median(&times));
             match contender {
-                Contender::Ours => {
-                    ours.push(median(&times));
-                    slowest.push(percentile_99(&times));
-                }
-                Contender::Echo => {
-                    echo.push(median(&times));
-                    slowest_echo.push(percentile_99(&times));
-                }
-                Contender::LargeEcho => large.push(median(&times)),
-                Contender::Slixmpp => slixmpp.push(median(&times)),
+                Ours => slowest.push(percentile_99(&times)),
+                Echo => slowest_echo.push(percentile_99(&times)),
+                _ => {}
             }
         }
     }
     Measurement {
         what: format!("Retrieve {ASKED} over IBB, one at a time: the median of {REQUESTS} in each pair"),
         unit: "ms",
-        series: vec![ours, echo, large, slixmpp, slowest, slowest_echo],
+        series: series.into_iter().chain([slowest, slowest_echo]).collect(),
         goals: vec![
-            Goal::Ratio { of: "ours", to: "echo", at_most: Some(1.3) },
-            Goal::Ratio { of: "ours", to: "slixmpp", at_most: Some(0.5) },
-            Goal::Ratio { of: "ours", to: "echo, as large as ours", at_most: None },
+            Goal::Ratio { of: Ours.name(), to: Echo.name(), at_most: Some(1.3) },
+            Goal::Ratio { of: Ours.name(), to: Slixmpp.name(), at_most: Some(0.5) },
+            Goal::Ratio { of: Ours.name(), to: LargeEcho.name(), at_most: None },
+            Goal::Ratio { of: Ours.name(), to: RawRequest.name(), at_most: None },
         ],
         notes: vec![
             "ours is Home::request: routing, the session, the payload's XML and JSON, and telling the readers"
                 .to_owned(),
             format!(
-                "the echo is a bare message with {} byte of text there and back; \"as large as ours\": {} bytes",
+                "the echo's messages have {} byte of text there and back; \"as large as ours\": {} bytes",
                 BARE.len(),
                 field.large.len()
             ),
+            "the raw request is made beforehand, and its answer not looked into: what it takes beyond the echo is the \
+                simulated device's work"
+                .to_owned(),
         ],
     }
 }
@@ -199,27 +219,24 @@ pub(crate) async fn rate(pairs: usize) -> Measurement {
     for contender in ALL {
         field.rate(contender, 2).await;
     }
-    let [mut ours, mut echo, mut large, mut slixmpp] =
-        ["ours", "echo", "echo, as large as ours", "slixmpp"].map(Series::new);
+    let mut series = ALL.map(|contender| Series::new(contender.name()));
     for pair in 0..pairs {
-        for contender in turns(pair, &ALL) {
-            let rate = field.rate(contender, EACH).await;
-            match contender {
-                Contender::Ours => ours.push(rate),
-                Contender::Echo => echo.push(rate),
-                Contender::LargeEcho => large.push(rate),
-                Contender::Slixmpp => slixmpp.push(rate),
-            }
+        for (contender, at) in turns(pair, &numbered()) {
+            series[at].push(field.rate(contender, EACH).await);
         }
     }
-    let compared = |to| Goal::Ratio { of: "ours", to, at_most: None };
+    let compared = |to: Contender| Goal::Ratio { of: Ours.name(), to: to.name(), at_most: None };
     Measurement {
         what: format!(
             "Retrieve {ASKED} over IBB from {DEVICES} devices at once, one under way to each, {EACH} to each"
         ),
         unit: "requests/s",
-        series: vec![ours, echo, large, slixmpp],
-        goals: vec![compared("echo"), compared("echo, as large as ours"), compared("slixmpp")],
+        series: series.into(),
+        goals: [Echo, LargeEcho, RawRequest, Slixmpp].map(compared).into(),
         notes: vec!["each contender has one client connection; the devices of each share one process".to_owned()],
     }
+}
+
+fn numbered() -> Vec<(Contender, usize)> {
+    ALL.into_iter().zip(0..).collect()
 }

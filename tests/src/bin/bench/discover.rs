@@ -69,7 +69,7 @@ pub(crate) async fn fifty(pairs: usize) -> Measurement {
                 .to_owned(),
             "described: name, maker, model, security and the Remote Access status are read from each by unicast"
                 .to_owned(),
-            "a reader gets its events in batches, at most one every 50 ms".to_owned(),
+            "the window shows it up to 50 ms later: it gets its events in batches".to_owned(),
         ],
     }
 }

@@ -157,6 +157,9 @@ pub(crate) async fn until<T>(home: &Home, what: &str, mut hear: impl FnMut(&Even
             return heard;
         }
         loop {
+            // A subscription's first batch comes at once, later ones up to 50 ms after what they tell: that would be the
+            // better part of what is measured here. What two subscriptions both tell does no harm.
+            let fresh = home.subscribe();
             match events.next().await {
                 None => panic!("the home closed before: {what}"),
                 Some(Err(_)) => {
@@ -170,6 +173,7 @@ pub(crate) async fn until<T>(home: &Home, what: &str, mut hear: impl FnMut(&Even
                     }
                 }
             }
+            events = fresh;
         }
     };
     timeout(PATIENCE, hearing).await.unwrap_or_else(|_| panic!("did not happen within {PATIENCE:?}: {what}"))

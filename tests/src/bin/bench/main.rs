@@ -12,6 +12,7 @@ mod ground;
 mod memory;
 mod onboard;
 mod program;
+mod raw;
 mod report;
 mod roster;
 mod start;

@@ -9,8 +9,8 @@ use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-/// Our choice: longer than a thousand devices need to sign in.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// Our choice: longer than a thousand devices need to sign in, each of which hears of all the others.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A running program; ended when dropped.
 pub(crate) struct Program {

@@ -55,7 +55,7 @@ pub(crate) async fn thousand(pairs: usize) -> Measurement {
         goals: vec![Goal::AtMost("ours", 1000.0), Goal::Ratio { of: "ours", to: "bare session", at_most: None }],
         notes: vec![
             "the thousand devices share this machine, and each is told by the server that we have come".to_owned(),
-            "a reader gets its events in batches, at most one every 50 ms".to_owned(),
+            "the window shows it up to 50 ms later: it gets its events in batches".to_owned(),
         ],
     }
 }
