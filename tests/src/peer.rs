@@ -50,7 +50,7 @@ impl Peer {
     }
 
     async fn start(script: &'static str, namespace: Option<&str>, arguments: &[&str]) -> Peer {
-        let interpreter = tokio::task::spawn_blocking(python::interpreter).await.expect("a peer's environment");
+        let interpreter = python::interpreter();
         let mut command = match namespace {
             None => Command::new(interpreter),
             Some(name) => {

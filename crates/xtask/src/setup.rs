@@ -2,7 +2,7 @@
 
 use crate::stage::Stages;
 use crate::tree::{Failure, Tree};
-use crate::{apt, tools, ui};
+use crate::{apt, python, tools, ui};
 
 /// `cargo xtask setup`: everything that the other commands install, at once.
 pub(crate) fn run(tree: &Tree) -> Result<(), Failure> {
@@ -23,6 +23,7 @@ pub(crate) fn for_tests(tree: &Tree, stages: &mut Stages) -> Result<(), Failure>
     let packages: [&[&str]; 4] = [&apt::BUILD, &apt::SERVER, &apt::VIRTUAL_DISPLAY, &apt::TESTS];
     stages.run("system packages", || apt::install(tree, &packages))?;
     for_checks_without_packages(tree, stages)?;
+    stages.run("packages of the independent peers", || python::peers(tree))?;
     stages.run("tauri-driver", || driver(tree))
 }
 

@@ -158,15 +158,9 @@ impl Inner {
         let Some(lan) = self.lan_device(&id) else { return };
         let (Some(address), Ok(href)) = (lan.endpoints.first().copied(), Href::new(DEVICE_URI)) else { return };
         let Ok(network) = self.lan() else { return };
-        if network.request(address, &Request::get(href), STILL_THERE_WITHIN).await.is_ok() {
-            return;
+        if network.request(address, &Request::get(href), STILL_THERE_WITHIN).await.is_err() {
+            network.lost(&lan.di);
         }
-        self.state().change_known(&id, |known| {
-            // Heard elsewhere meanwhile: it is there.
-            if let Some(lan) = known.lan.as_mut().filter(|lan| lan.device.endpoints.first() == Some(&address)) {
-                lan.answering = false;
-            }
-        });
     }
 
     pub(super) fn loopback_only(&self) -> bool {

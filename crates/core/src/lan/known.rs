@@ -182,6 +182,11 @@ impl Known {
             .collect()
     }
 
+    /// A device did not answer somebody else's question; returns whether that is news.
+    pub(super) fn lost(&mut self, di: &str) -> bool {
+        self.devices.get_mut(di).is_some_and(|entry| !std::mem::replace(&mut entry.silent, true))
+    }
+
     /// A device is no longer looked for.
     pub(super) fn probe_ended(&mut self, di: &str) {
         if let Some(entry) = self.devices.get_mut(di) {

@@ -115,6 +115,11 @@ impl Lan {
         let _ = self.commands.send(Command::Refresh(di.to_owned()));
     }
 
+    /// A device did not answer when it was asked by itself: [`LanEvent::Silent`] follows, until it is heard again.
+    pub fn lost(&self, di: &str) {
+        let _ = self.commands.send(Command::Lost(di.to_owned()));
+    }
+
     /// Asks one place (`host`, `host:port`, `[v6%zone]:port`; port 5683 if none is named), and returns the ids of the
     /// devices there; [`LanEvent::Found`] brings them too. Takes at most some ten seconds.
     ///

@@ -54,6 +54,7 @@ pub(super) enum Command {
     Search,
     Stop,
     Refresh(String),
+    Lost(String),
     Ask { places: Vec<SocketAddr>, answer: Option<oneshot::Sender<Vec<String>>> },
 }
 
@@ -175,6 +176,12 @@ impl Search {
             Command::Refresh(di) => {
                 if self.known.refresh(&di) {
                     self.read_next(di);
+                }
+                Ok(())
+            }
+            Command::Lost(di) => {
+                if self.known.lost(&di) {
+                    return self.events.send(LanEvent::Silent { di }).await.map_err(|_| Unread);
                 }
                 Ok(())
             }
