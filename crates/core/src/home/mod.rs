@@ -1,6 +1,6 @@
 //! The home itself: one truth about the devices, and all that can be done with them.
 //!
-//! Scope: the public API ([`Home`]) and what holds it together. Each use case has a file: `account`, `control`,
+//! Scope: the public API ([`Home`]) and what holds it together. Each use case has a file: `signing_in`, `control`,
 //! `onboarding`, `watching`; `devices` merges, `state` publishes.
 
 mod account;
@@ -8,6 +8,7 @@ mod control;
 mod devices;
 mod onboarding;
 mod reachable;
+mod signing_in;
 mod state;
 mod watching;
 

@@ -1,29 +1,25 @@
-//! Who can be reached: hears both sides, keeps the devices' state, and connects with the account.
+//! Who can be reached: hears both sides, and keeps the devices' state.
 //!
-//! Scope: what comes in from `lan` and `remote`, and waiting for it. Non-scope: what is then asked of devices.
+//! Scope: what comes in from `lan` and `remote`, and waiting for it. Non-scope: what is then asked of devices, and
+//! with which account we are at the server (`signing_in`).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Method, Request};
 use homeward_protocol::oic::device::DEVICE_URI;
-use homeward_protocol::remote::jid::OicResource;
-use homeward_protocol::secret::Secret;
-use homeward_xmpp::Trust;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use uuid::Uuid;
 use xmpp_parsers::jid::FullJid;
-use zeroize::Zeroizing;
 
+use super::Inner;
 use super::devices::{AtServer, Known, OnThisNetwork, key};
 use super::state::{find, now_ms};
-use super::{Inner, account};
 use crate::error::{Code, Error};
 use crate::lan::{Lan, LanDevice, LanEvent};
 use crate::remote::RemoteEvent;
 use crate::store::KnownDevice;
-use crate::view::{Account, AccountCheck, AccountForm, Connection, Device, Presence, Search, Via};
+use crate::view::{Connection, Device, Presence, Search, Via};
 
 /// Our choice: two transmissions (RFC 7252 §4.8).
 const STILL_THERE_WITHIN: Duration = Duration::from_secs(5);
@@ -261,111 +257,6 @@ impl Inner {
         }
     }
 
-    /// The remembered password of an account; the one that this program was given belongs to the saved account, or to
-    /// the first one that is typed.
-    pub(super) async fn password(&self, jid: &str) -> Option<Secret> {
-        self.passwords.get(jid).await
-    }
-
-    /// The same; without a saved account, the one that this program was given is for the account that is typed.
-    async fn given_or_remembered(&self, jid: &str) -> Option<Secret> {
-        let given = self.config.password.clone().filter(|_| self.state().account().is_none());
-        match given {
-            Some(password) => Some(password),
-            None => self.password(jid).await,
-        }
-    }
-
-    /// Connects with the saved account, if there is one (RA-22).
-    pub(super) async fn connect(&self) {
-        let Some(account) = self.state().account().cloned() else { return };
-        let password = self.password(&account.jid).await;
-        let told = Account { has_password: password.is_some(), ..account.clone() };
-        let keyring = self.passwords.state();
-        self.state().set_account(Some(told), keyring);
-        let signing_in = match password {
-            None => Err(Error::new(Code::PasswordMissing, format!("no password of {} is at hand", account.jid))),
-            Some(password) => self.signing_in(&account, &password, self.uuid),
-        };
-        match signing_in {
-            Ok(account) => self.remote.use_account(Some(account)),
-            Err(error) => {
-                self.remote.use_account(None);
-                self.state().set_connection(Connection::Refused { error });
-            }
-        }
-    }
-
-    fn signing_in(&self, account: &Account, password: &Secret, uuid: Uuid) -> Result<homeward_xmpp::Account, Error> {
-        let trust = Trust::load(account.ca.as_deref().map(std::path::Path::new)).map_err(|error| {
-            Error::new(Code::CaFileInvalid, "the certificate authority's file cannot be used")
-                .with_details(error.to_string())
-        })?;
-        Ok(homeward_xmpp::Account {
-            jid: account::jid(&account.jid)?,
-            password: Zeroizing::new(password.expose().to_owned()),
-            resource: OicResource::client(uuid.to_string()).to_string(),
-            server: account.server.clone(),
-            port: account.port,
-            trust,
-            layer_deadline: account::LAYER_DEADLINE,
-        })
-    }
-
-    pub(super) async fn check_account(
-        &self,
-        form: &AccountForm,
-        password: Option<Secret>,
-    ) -> Result<AccountCheck, Error> {
-        let checked = account::check_form(form, self.loopback_only()).await?;
-        let password = match password.filter(|password| !password.is_empty()) {
-            Some(password) => password,
-            None => self.given_or_remembered(&checked.jid.to_string()).await.ok_or_else(password_missing)?,
-        };
-        let warnings = checked.warnings.clone();
-        let account = saved(checked, form);
-        // A place of its own beside the one that may be signed in now: binding that one again would end it.
-        let uuid = Uuid::new_v5(&self.uuid, b"account check");
-        let signing_in = self.signing_in(&account, &password, uuid)?;
-        Ok(account::check_layers(&signing_in, warnings, |check| self.state().set_check(check)).await)
-    }
-
-    pub(super) async fn set_account(&self, form: &AccountForm, password: Option<Secret>) -> Result<Account, Error> {
-        let checked = account::check_form(form, self.loopback_only()).await?;
-        let jid = checked.jid.to_string();
-        match password.filter(|password| !password.is_empty()) {
-            Some(password) => drop(self.passwords.set(&jid, password).await),
-            None => {
-                let password = self.given_or_remembered(&jid).await.ok_or_else(password_missing)?;
-                self.passwords.set_for_this_run(&jid, password);
-            }
-        }
-        let account = saved(checked, form);
-        self.store.set_account(&account)?;
-        if self.state().account().is_some_and(|former| former.jid != account.jid) {
-            self.remote.use_account(None);
-            self.state().leave_account();
-        }
-        self.state().set_account(Some(account.clone()), self.passwords.state());
-        if self.config.connect {
-            self.connect().await;
-        }
-        Ok(account)
-    }
-
-    pub(super) async fn forget_account(&self) -> Result<(), Error> {
-        let Some(account) = self.state().account().cloned() else { return Ok(()) };
-        self.store.clear_account()?;
-        self.remote.use_account(None);
-        let keyring = self.passwords.forget(&account.jid).await;
-        self.own_accounts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
-        let mut state = self.state();
-        state.set_account(None, keyring);
-        state.set_connection(Connection::Offline);
-        state.leave_account();
-        Ok(())
-    }
-
     pub(super) fn forget_device(&self, id: &str) -> Result<(), Error> {
         let device = self.device_now(id)?;
         if device.presence == Presence::Online {
@@ -393,16 +284,4 @@ impl Inner {
             tracing::warn!("what is known of the devices could not be kept: {error}");
         }
     }
-}
-
-fn password_missing() -> Error {
-    Error::new(Code::PasswordMissing, "a password is needed")
-}
-
-fn saved(checked: account::Checked, form: &AccountForm) -> Account {
-    let ca = form.ca.clone().filter(|file| !file.trim().is_empty()).map(|file| {
-        // Kept as an absolute path: the next start may be in another folder.
-        std::path::absolute(file.trim()).map_or(file, |path| path.to_string_lossy().into_owned())
-    });
-    Account { jid: checked.jid.to_string(), server: checked.server, port: checked.port, ca, has_password: true }
 }
