@@ -8,8 +8,7 @@ use std::time::Instant;
 
 use homeward_core::Home;
 use homeward_core::view::Via;
-use homeward_protocol::crudn::{Href, Request, Response};
-use homeward_protocol::remote::rest;
+use homeward_protocol::crudn::{Href, Request};
 use homeward_tests::server::Server;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -36,23 +35,23 @@ const BARE: &str = "x";
 enum Contender {
     Ours,
     Echo,
-    /// The echo, with a message as long as ours.
-    LargeEcho,
+    /// The echo, with the very stanza that carries a request of ours.
+    SameEcho,
     /// A raw connection with a request made beforehand, to the same devices as ours.
     RawRequest,
     Slixmpp,
 }
 
-use Contender::{Echo, LargeEcho, Ours, RawRequest, Slixmpp};
+use Contender::{Echo, Ours, RawRequest, SameEcho, Slixmpp};
 
-const ALL: [Contender; 5] = [Ours, Echo, LargeEcho, RawRequest, Slixmpp];
+const ALL: [Contender; 5] = [Ours, Echo, SameEcho, RawRequest, Slixmpp];
 
 impl Contender {
     fn name(self) -> &'static str {
         match self {
             Ours => "ours",
             Echo => "echo",
-            LargeEcho => "echo, as large as ours",
+            SameEcho => "echo of the same stanza",
             RawRequest => "raw request to the same device",
             Slixmpp => "slixmpp",
         }
@@ -65,8 +64,6 @@ struct Field {
     echo: Raw,
     raw: Raw,
     asking: Program,
-    /// As long as what the home sends and gets, on the average.
-    large: String,
     _answering: Program,
     _simulated: Simulated,
     _folder: tempfile::TempDir,
@@ -94,7 +91,6 @@ impl Field {
         asking.ask(&json!({ "do": "open", "to": peers })).await;
         Field {
             home,
-            large: "x".repeat(as_large_as_ours(first, answer)),
             devices: known.into_iter().map(|(_, di)| di).collect(),
             echo,
             raw,
@@ -110,7 +106,7 @@ impl Field {
         match contender {
             Ours => ours_in_turn(self.home.clone(), self.devices[0].clone(), count).await,
             Echo => self.echo.round_trips(count, Says::Text(BARE)).await,
-            LargeEcho => self.echo.round_trips(count, Says::Text(&self.large)).await,
+            SameEcho => self.echo.round_trips(count, Says::Request).await,
             RawRequest => self.raw.round_trips(count, Says::Request).await,
             Slixmpp => {
                 let times = self.asking.ask(&json!({ "do": "round-trips", "count": count })).await;
@@ -131,7 +127,7 @@ impl Field {
                 per_second(answered, began)
             }
             Echo => self.echo.rate(each, Says::Text(BARE)).await,
-            LargeEcho => self.echo.rate(each, Says::Text(&self.large)).await,
+            SameEcho => self.echo.rate(each, Says::Request).await,
             RawRequest => self.raw.rate(each, Says::Request).await,
             Slixmpp => {
                 let rate = self.asking.ask(&json!({ "do": "rate", "each": each })).await;
@@ -144,14 +140,6 @@ impl Field {
 /// What every contender asks.
 pub(crate) fn asked() -> Request {
     Request::get(Href::new(ASKED).expect("a path"))
-}
-
-/// Bytes of base64, the mean of request and answer.
-fn as_large_as_ours(di: &str, answer: Value) -> usize {
-    let id = Some("0123456789abcdef0123456789abcdef");
-    let request = rest::encode_request(&asked(), di, id).len();
-    let response = rest::encode_response(&Response::ok(answer), id).len();
-    usize::midpoint(request, response) * 4 / 3
 }
 
 /// On a thread of the runtime, as the app's requests are.
@@ -195,17 +183,15 @@ pub(crate) async fn round_trip(pairs: usize) -> Measurement {
         goals: vec![
             Goal::Ratio { of: Ours.name(), to: Echo.name(), at_most: Some(1.3) },
             Goal::Ratio { of: Ours.name(), to: Slixmpp.name(), at_most: Some(0.5) },
-            Goal::Ratio { of: Ours.name(), to: LargeEcho.name(), at_most: None },
+            Goal::Ratio { of: Ours.name(), to: SameEcho.name(), at_most: None },
             Goal::Ratio { of: Ours.name(), to: RawRequest.name(), at_most: None },
         ],
         notes: vec![
             "ours is Home::request: routing, the session, the payload's XML and JSON, and telling the readers"
                 .to_owned(),
-            format!(
-                "the echo's messages have {} byte of text there and back; \"as large as ours\": {} bytes",
-                BARE.len(),
-                field.large.len()
-            ),
+            "the echo's messages have one letter of text there and back; \"of the same stanza\": the message, block and \
+                hints that carry a request of ours"
+                .to_owned(),
             "the raw request is made beforehand, and its answer not looked into: what it takes beyond the echo is the \
                 simulated device's work"
                 .to_owned(),
@@ -232,7 +218,7 @@ pub(crate) async fn rate(pairs: usize) -> Measurement {
         ),
         unit: "requests/s",
         series: series.into(),
-        goals: [Echo, LargeEcho, RawRequest, Slixmpp].map(compared).into(),
+        goals: [Echo, SameEcho, RawRequest, Slixmpp].map(compared).into(),
         notes: vec!["each contender has one client connection; the devices of each share one process".to_owned()],
     }
 }

@@ -61,7 +61,8 @@ impl Raw {
         echo.event("ready").await;
         let peer = |resource: &String| Peer {
             jid: format!("{}/{resource}", server.jid()).parse().expect("a full JID"),
-            request: Vec::new(),
+            // It is sent back as it is: nobody there reads it.
+            request: rest::encode_request(&asked(), SID, Some(SID)),
             sequence: 0,
         };
         let session = signed_in(&account(server, "asks-the-echo")).await;
