@@ -61,8 +61,7 @@ pub(crate) fn role(name: &str) -> Program {
 
 /// A slixmpp process: `tests/peers/bench_xmpp.py`, with these full JIDs' resources signed in.
 pub(crate) async fn slixmpp(server: &Server, resources: &[String], answer: &Value) -> Program {
-    let interpreter = tokio::task::block_in_place(python::interpreter);
-    let mut command = Command::new(interpreter);
+    let mut command = Command::new(python::interpreter());
     command.arg(workspace().join("tests/peers/bench_xmpp.py"));
     command.env("PYTHONDONTWRITEBYTECODE", "1").env("PYTHONUNBUFFERED", "1");
     let mut program = Program::start(command);
