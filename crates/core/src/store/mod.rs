@@ -19,9 +19,9 @@ mod testing;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 pub(crate) use devices::{KnownDevice, KnownResource};
 pub(crate) use journal::JournalEntry;
@@ -34,6 +34,8 @@ use crate::error::{Code, Error};
 const FILE: &str = "homeward.sqlite";
 /// Our choice: how long to wait for another program's write.
 const BUSY: Duration = Duration::from_secs(5);
+/// Our choice: how soon to ask again where SQLite does not wait by itself.
+const BUSY_AGAIN: Duration = Duration::from_millis(5);
 
 /// What leads from one version of the tables to the next; the database's `user_version` counts those that were done.
 /// Add at the end, never change what was released.
@@ -72,7 +74,7 @@ impl Store {
         make_folder(folder)?;
         let mut connection = Connection::open(folder.join(FILE)).map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
-        connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
+        write_ahead(&connection).map_err(failed)?;
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
         migrate(&mut connection)?;
         Ok(Self { connection: Arc::new(Mutex::new(connection)) })
@@ -90,6 +92,21 @@ impl Store {
         let result = work(&transaction).map_err(failed)?;
         transaction.commit().map_err(failed)?;
         Ok(result)
+    }
+}
+
+/// Turns the write-ahead log on. SQLite does not wait at this one place: two programs that turn it on in a new file at
+/// the same time hold a read lock each and both want the exclusive one, so one of them is told "busy" at once and has
+/// to let go and ask again.
+fn write_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let until = Instant::now() + BUSY;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < until => {
+                std::thread::sleep(BUSY_AGAIN);
+            }
+            result => return result,
+        }
     }
 }
 
@@ -186,11 +203,13 @@ mod tests {
 
     #[test]
     fn many_programs_may_open_a_new_folder_at_the_same_time() {
-        let folder = Folder::new();
-        std::thread::scope(|scope| {
-            for _ in 0..8 {
-                scope.spawn(|| Store::open(folder.path()).unwrap());
-            }
-        });
+        for _ in 0..20 {
+            let folder = Folder::new();
+            std::thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| Store::open(folder.path()).unwrap());
+                }
+            });
+        }
     }
 }

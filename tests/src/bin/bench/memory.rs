@@ -67,19 +67,15 @@ pub(crate) async fn resident(pairs: usize) -> Measurement {
         let program = home_in(&folder, Some(DEVICES)).await;
         full.push(resident_mib(program.id()));
         program.end().await;
-        for (app, own, all) in [
-            (App::homeward(&display, nothing.path()), Some(&mut app_alone), &mut app_all),
-            (App::homeward(&display, folder.path()), Some(&mut app_full_alone), &mut app_full_all),
-            (App::empty(&display), None, &mut bare_all),
-        ] {
-            app.painted().await;
-            tokio::time::sleep(SETTLED).await;
-            if let Some(own) = own {
-                own.push(resident_mib(app.id()));
-            }
-            all.push(proportional_mib(app.id()));
-            app.end().await;
-        }
+        let app = App::homeward(&display, nothing.path());
+        let (own, all) = once_quiet(app).await;
+        app_alone.push(own);
+        app_all.push(all);
+        let app = App::homeward(&display, folder.path());
+        let (own, all) = once_quiet(app).await;
+        app_full_alone.push(own);
+        app_full_all.push(all);
+        bare_all.push(once_quiet(App::empty(&display)).await.1);
     }
     simulated.program.end().await;
     Measurement {
@@ -101,4 +97,13 @@ async fn home_in(folder: &tempfile::TempDir, devices: Option<usize>) -> Program 
     program.tell(&json!({ "folder": folder.path(), "devices": devices })).await;
     program.event("ready").await;
     program
+}
+
+/// Of the process that was started, and of it with all that it started.
+async fn once_quiet(app: App<'_>) -> (f64, f64) {
+    app.painted().await;
+    tokio::time::sleep(SETTLED).await;
+    let memory = (resident_mib(app.id()), proportional_mib(app.id()));
+    app.end().await;
+    memory
 }
