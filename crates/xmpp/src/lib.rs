@@ -21,7 +21,7 @@ use xmpp_parsers::jid::BareJid;
 use zeroize::Zeroizing;
 
 pub use failure::{Cause, Failure, Layer};
-pub use session::{Closed, Event, Handle, IqFailure, Session};
+pub use session::{Closed, Event, Handle, IqFailure, Place, Session};
 pub use sign_in::sign_in;
 pub use trust::{Trust, TrustError};
 

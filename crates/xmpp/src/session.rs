@@ -87,6 +87,18 @@ pub struct Handle {
     task: Arc<JoinHandle<()>>,
 }
 
+/// Room for one stanza on its way out. What must keep an order among several senders is queued through this, under
+/// their own lock.
+#[derive(Debug)]
+pub struct Place<'a>(mpsc::Permit<'a, Order>);
+
+impl Place<'_> {
+    /// Queues a stanza, at once. It may still not arrive: XMPP has no receipt.
+    pub fn send(self, stanza: Stanza) {
+        self.0.send(Order::Send(Box::new(stanza)));
+    }
+}
+
 impl Session {
     pub(crate) fn start(stream: Stream, jid: FullJid, stanza_limit: Option<u32>) -> Self {
         let (orders, orders_in) = mpsc::channel(ORDERS);
@@ -119,6 +131,19 @@ impl Handle {
     /// The session has ended. A stanza that was queued may still not arrive: XMPP has no receipt.
     pub async fn send(&self, stanza: Stanza) -> Result<(), Closed> {
         self.orders.send(Order::Send(Box::new(stanza))).await.map_err(|_| Closed)
+    }
+
+    /// Waits for room to queue one stanza.
+    ///
+    /// # Errors
+    /// The session has ended.
+    pub async fn place(&self) -> Result<Place<'_>, Closed> {
+        self.orders.reserve().await.map(Place).map_err(|_| Closed)
+    }
+
+    /// Room to queue one stanza, if there is some now.
+    pub fn try_place(&self) -> Option<Place<'_>> {
+        self.orders.try_reserve().ok().map(Place)
     }
 
     /// Asks by `iq` get; `to: None` is our own server.

@@ -135,10 +135,12 @@ impl Known {
         } else if view.presence == Presence::Online {
             view.presence = Presence::Offline;
         }
-        view.path = if at_server.is_some() { Some(Path::Xmpp) } else { on_lan.map(|_| Path::Lan) };
-        if view.path.is_none() {
+        let path = if at_server.is_some() { Some(Path::Xmpp) } else { on_lan.map(|_| Path::Lan) };
+        if view.path != path {
+            // It was the other path's.
             view.latency_ms = None;
         }
+        view.path = path;
         view.lan = self.lan.as_ref().map(|lan| OnLan {
             addresses: lan.device.endpoints.iter().map(address_text).collect(),
             answering: lan.answering,

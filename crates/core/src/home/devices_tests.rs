@@ -58,6 +58,19 @@ fn lamp() -> Known {
 }
 
 #[test]
+fn a_latency_is_not_taken_along_to_another_path() {
+    let mut known = lamp();
+    known.remote = Some(at_server(false));
+    known.settle();
+    known.view.latency_ms = Some(41);
+    known.settle();
+    assert_eq!((known.view.path, known.view.latency_ms), (Some(Path::Xmpp), Some(41)));
+    known.remote = None;
+    known.settle();
+    assert_eq!((known.view.path, known.view.latency_ms), (Some(Path::Lan), None));
+}
+
+#[test]
 fn the_core_and_the_remote_access_resources_are_not_for_the_person() {
     let lamp = lamp();
     let hrefs: Vec<_> = lamp.view.resources.iter().map(|resource| resource.href.as_str()).collect();

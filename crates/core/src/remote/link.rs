@@ -11,7 +11,8 @@ use rand::Rng as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep};
 use xmpp_parsers::disco::{DiscoInfoQuery, DiscoInfoResult};
-use xmpp_parsers::jid::Jid;
+use xmpp_parsers::jid::{FullJid, Jid};
+use xmpp_parsers::presence::{Presence, Type as PresenceType};
 use xmpp_parsers::roster::Item;
 
 use super::people::People;
@@ -169,10 +170,10 @@ async fn connected(
             }
             Some(Event::Ended(cause)) => return Next::Failed(Failure { layer: homeward_xmpp::Layer::Tcp, cause }),
             Some(Event::Presence(presence)) => {
+                if let Some(gone) = gone(&presence) {
+                    sessions.forget(&gone);
+                }
                 if let Some(event) = people.presence(&presence) {
-                    if let RemoteEvent::Gone(jid) = &event {
-                        sessions.forget(jid);
-                    }
                     let _ = events.send(event).await;
                 }
             }
@@ -200,6 +201,12 @@ async fn connected(
             }
         }
     }
+}
+
+/// Who has gone, device or not: anybody may have opened a session towards us.
+fn gone(presence: &Presence) -> Option<FullJid> {
+    let left = matches!(presence.type_, PresenceType::Unavailable | PresenceType::Error);
+    presence.from.clone().filter(|_| left)?.try_into_full().ok()
 }
 
 /// Whether the server names itself so (XEP-0030). ejabberd ends the oldest session beyond `max_user_sessions` with the

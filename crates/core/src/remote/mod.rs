@@ -3,10 +3,11 @@
 //! Scope: everything that goes through the XMPP server. Non-scope: the session itself (`homeward_xmpp`), the payloads
 //! (`homeward_protocol::remote`), and what devices are to the person (`home`).
 
-mod conversation;
 mod crudn;
+mod dialogue;
 mod link;
 mod people;
+mod peer;
 mod sessions;
 
 use std::sync::Arc;
@@ -23,8 +24,8 @@ use xmpp_parsers::jid::FullJid;
 
 use crate::view::Layer;
 
-pub(crate) use conversation::Notifications;
 pub(crate) use link::{layer_view, roster_of};
+pub(crate) use peer::Notifications;
 use sessions::Sessions;
 
 /// What changed at the server.
@@ -115,8 +116,8 @@ impl Remote {
         }
     }
 
-    /// One request to a device, in its session; opens one if there is none. One request at a time per device: the
-    /// payload has no id, so this is always right.
+    /// One request to a device, in its session; opens one if there is none. One request at a time per device, as the
+    /// payload has no id; more with a device that returns ours.
     pub(crate) async fn request(
         &self,
         jid: &FullJid,

@@ -1,17 +1,18 @@
-//! In-Band Bytestream sessions on the live connection: which are open, and where their blocks go.
+//! In-Band Bytestream sessions on the live connection: which are open, and where what comes in them goes.
 //!
-//! Scope: `<open/>`, `<data/>` and `<close/>` in and out, for known (full JID, sid) only. Non-scope: what the blocks mean
-//! (`crudn`), who may talk to us (`people`).
+//! Scope: `<open/>`, `<data/>` and `<close/>` in and out, for known (full JID, sid) only. Non-scope: what is said in them
+//! (`peer`, `dialogue`), who may talk to us (`people`).
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use homeward_protocol::remote::ibb::{MAX_BLOCK, Session as Bytestream};
+use homeward_protocol::crudn::{Response, Status};
+use homeward_protocol::remote::ibb::{MAX_BLOCK, Session as Bytestream, TooLarge};
+use homeward_protocol::remote::rest::{self, Rest};
 use homeward_xmpp::{Handle, IqFailure};
-use tokio::sync::mpsc;
 use uuid::Uuid;
 use xmpp_parsers::ibb::{Close, Data, Open, Stanza as Carrier, StreamId};
 use xmpp_parsers::iq::Iq;
@@ -22,11 +23,9 @@ use xmpp_parsers::ns;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
 use super::RemoteError;
-use super::conversation::serve;
-use super::crudn::Peer;
+use super::dialogue::Place;
+use super::peer::Peer;
 
-/// Our choice: blocks that one session may be ahead of its reader; a peer that sends more is cut off.
-const MAX_BLOCKS_AHEAD: usize = 64;
 /// Our choice: sessions that one peer may open towards us.
 const MAX_OPENED_BY_PEER: usize = 4;
 /// Our choice: sessions that all peers together may open towards us.
@@ -35,12 +34,11 @@ const MAX_OPENED_BY_ALL: usize = 256;
 const STANZA_OVERHEAD: u32 = 1024;
 /// The block that we offer to a peer that finds the first offer too large (XEP-0047 §2.1).
 const SMALL_BLOCK: u16 = 4096;
+/// Our choice: the answer to a `<close/>` tells us nothing that we could act on.
+const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 const HINTS: &str = "urn:xmpp:hints";
 
-/// One block for a session, or its end.
-pub(super) type Frame = (u16, Vec<u8>);
-
-/// All sessions of the live connection, and the peers' request queues.
+/// All sessions of the live connection, and the peers that they are with.
 #[derive(Default)]
 pub(super) struct Sessions {
     state: Mutex<State>,
@@ -49,18 +47,29 @@ pub(super) struct Sessions {
 #[derive(Default)]
 struct State {
     handle: Option<Handle>,
-    open: HashMap<(FullJid, String), Entry>,
+    open: HashMap<Key, Entry>,
     peers: HashMap<FullJid, Arc<Peer>>,
 }
 
+/// A session is known by who is at the other end, and its `sid`.
+type Key = (FullJid, String);
+
 struct Entry {
-    frames: mpsc::Sender<Frame>,
+    stream: Bytestream,
     opened_by_peer: bool,
+}
+
+/// Why a message was not sent.
+pub(super) enum NotSent {
+    /// The session, or the connection, is over.
+    Over,
+    /// It does not fit the session's block.
+    TooLarge(TooLarge),
 }
 
 impl Sessions {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection is up.
@@ -72,38 +81,54 @@ impl Sessions {
     pub(super) fn detach(&self) {
         let ended = std::mem::take(&mut *self.state());
         // Outside of the lock, which a session takes when it ends.
-        drop(ended);
+        for peer in ended.peers.into_values() {
+            peer.over();
+        }
     }
 
-    /// A device has gone: its sessions are over.
+    /// Somebody has gone: the sessions with them are over.
     pub(super) fn forget(&self, jid: &FullJid) {
         let mut state = self.state();
         state.open.retain(|(peer, _), _| peer != jid);
         let ended = state.peers.remove(jid);
         drop(state);
-        drop(ended);
+        if let Some(peer) = ended {
+            peer.over();
+        }
     }
 
-    /// The request queue of a device.
+    /// The device at this address.
     pub(super) fn peer(&self, jid: &FullJid) -> Arc<Peer> {
-        self.state().peers.entry(jid.clone()).or_default().clone()
+        let mut state = self.state();
+        if let Some(peer) = state.peers.get(jid) {
+            return peer.clone();
+        }
+        let peer = Arc::new(Peer::new(jid.clone()));
+        state.peers.insert(jid.clone(), peer.clone());
+        peer
     }
 
-    pub(super) fn handle(&self) -> Result<Handle, RemoteError> {
-        self.state().handle.clone().ok_or(RemoteError::NotThere)
+    fn handle(&self) -> Option<Handle> {
+        self.state().handle.clone()
     }
 
     /// Opens a session to a device (RA-16). A device that finds the block too large is offered a smaller one, once.
-    pub(super) async fn open(self: &Arc<Self>, jid: &FullJid, deadline: Duration) -> Result<OpenSession, RemoteError> {
-        let handle = self.handle()?;
+    pub(super) async fn open(
+        self: &Arc<Self>,
+        jid: &FullJid,
+        deadline: Duration,
+    ) -> Result<Arc<OpenSession>, RemoteError> {
+        let handle = self.handle().ok_or(RemoteError::NotThere)?;
         let mut block_size = largest_block(handle.stanza_limit());
         loop {
             let sid = Uuid::new_v4().simple().to_string();
+            let open = Open { block_size, sid: StreamId(sid.clone()), stanza: Carrier::Message };
             // Registered first: the device may send as soon as it has accepted.
-            let session = self.register(handle.clone(), jid.clone(), sid.clone(), block_size, false);
-            let open = Open { block_size, sid: StreamId(sid), stanza: Carrier::Message };
+            let entry = Entry { stream: Bytestream::new(block_size), opened_by_peer: false };
+            self.state().open.insert((jid.clone(), sid.clone()), entry);
+            let session = OpenSession { sessions: Arc::downgrade(self), handle: handle.clone(), jid: jid.clone(), sid };
             match handle.set(Some(jid.clone().into()), open.into(), deadline).await {
-                Ok(_) => return Ok(session),
+                Ok(_) => return Ok(Arc::new(session)),
                 Err(IqFailure::Refused { condition: DefinedCondition::ResourceConstraint, .. })
                     if block_size > SMALL_BLOCK =>
                 {
@@ -125,19 +150,6 @@ impl Sessions {
         }
     }
 
-    fn register(
-        self: &Arc<Self>,
-        handle: Handle,
-        jid: FullJid,
-        sid: String,
-        block_size: u16,
-        opened_by_peer: bool,
-    ) -> OpenSession {
-        let (frames, incoming) = mpsc::channel(MAX_BLOCKS_AHEAD);
-        self.state().open.insert((jid.clone(), sid.clone()), Entry { frames, opened_by_peer });
-        OpenSession { sessions: self.clone(), handle, jid, sid, stream: Bytestream::new(block_size), incoming }
-    }
-
     /// A message: a block of a known session, or nothing of ours.
     pub(super) fn message(&self, message: &Message) {
         let Some(jid) = message.from.clone().and_then(|from| from.try_into_full().ok()) else { return };
@@ -148,7 +160,7 @@ impl Sessions {
         if message.type_ == MessageType::Error {
             // Our own block came back: it did not arrive, and IBB has no resend. Servers need not repeat what it was.
             if let Some((sid, _)) = message.id.as_ref().and_then(|id| id.0.rsplit_once('-')) {
-                self.drop_session(&jid, sid);
+                self.end(&jid, sid);
             }
             return;
         }
@@ -157,24 +169,70 @@ impl Sessions {
         }
     }
 
-    /// Blocks go to their session; one that cannot be read, or finds its reader asleep, ends the session.
+    /// A block of a session; one that cannot be read, or is out of order, ends it.
     fn data(&self, jid: &FullJid, payload: &Element) -> bool {
         let Some(sid) = payload.attr("sid") else { return false };
-        let key = (jid.clone(), sid.to_owned());
-        let Some(frames) = self.state().open.get(&key).map(|entry| entry.frames.clone()) else { return false };
-        let taken = read_data(payload).is_some_and(|data| frames.try_send((data.seq, data.data)).is_ok());
-        if !taken {
-            self.drop_session(jid, sid);
+        let mut state = self.state();
+        let Some(entry) = state.open.get_mut(&(jid.clone(), sid.to_owned())) else { return false };
+        let place = if entry.opened_by_peer { Place::Theirs } else { Place::Ours(sid) };
+        let whole = read_data(payload).map(|data| entry.stream.receive(data.seq, data.data));
+        let peer = state.peers.get(jid).cloned();
+        drop(state);
+        let goes_on = match whole {
+            Some(Ok(Some(message))) => self.hear(jid, sid, peer.as_deref(), place, &message),
+            Some(Ok(None)) => true,
+            Some(Err(error)) => {
+                tracing::debug!("a session with {jid} ends: {error}");
+                false
+            }
+            None => false,
+        };
+        if !goes_on {
+            self.end(jid, sid);
         }
-        taken
+        goes_on
     }
 
-    fn drop_session(&self, jid: &FullJid, sid: &str) {
-        self.state().open.remove(&(jid.clone(), sid.to_owned()));
+    /// A whole message. False ends the session.
+    fn hear(&self, jid: &FullJid, sid: &str, peer: Option<&Peer>, place: Place<'_>, message: &[u8]) -> bool {
+        match rest::decode(message) {
+            Ok(Rest::Response { response, id }) => peer.is_none_or(|peer| peer.hear(place, response, id.as_deref())),
+            // A device that is a client too may send requests; we serve none (RA-9).
+            Ok(Rest::Request { id, .. }) => {
+                let refusal = Response::status(Status::METHOD_NOT_ALLOWED);
+                self.say(jid, sid, rest::encode_response(&refusal, id.as_deref()))
+            }
+            Err(error) => {
+                tracing::debug!("a message of {jid} was unreadable: {error}");
+                match place {
+                    Place::Ours(_) => peer.is_none_or(|peer| peer.hear_unreadable(place, error)),
+                    Place::Theirs => {
+                        let refusal = Response::status(Status::BAD_REQUEST);
+                        self.say(jid, sid, rest::encode_response(&refusal, None))
+                    }
+                }
+            }
+        }
+    }
+
+    /// Says something that nobody waits for; it is left unsaid where the connection is busy. False: the session is over.
+    fn say(&self, jid: &FullJid, sid: &str, message: Vec<u8>) -> bool {
+        let Some(handle) = self.handle() else { return false };
+        let Some(place) = handle.try_place() else { return true };
+        self.send(jid, sid, message, place).is_ok()
+    }
+
+    /// Sends one message as one block (RA-17). Blocks are numbered in the order in which they are queued.
+    fn send(&self, jid: &FullJid, sid: &str, message: Vec<u8>, place: homeward_xmpp::Place<'_>) -> Result<(), NotSent> {
+        let mut state = self.state();
+        let entry = state.open.get_mut(&(jid.clone(), sid.to_owned())).ok_or(NotSent::Over)?;
+        let block = entry.stream.send(message).map_err(NotSent::TooLarge)?;
+        place.send(carrying(jid, Data { seq: block.seq, sid: StreamId(sid.to_owned()), data: block.data }).into());
+        Ok(())
     }
 
     /// An IBB `iq`; returns the answer. `may_talk`: whether its sender is of our account or a contact (RA-14).
-    pub(super) fn iq(self: &Arc<Self>, iq: &Iq, may_talk: bool) -> Option<Iq> {
+    pub(super) fn iq(&self, iq: &Iq, may_talk: bool) -> Option<Iq> {
         let (Iq::Get { from: Some(from), id, payload, .. } | Iq::Set { from: Some(from), id, payload, .. }) = iq else {
             return None;
         };
@@ -188,8 +246,7 @@ impl Sessions {
                 self.data(&jid, payload).then_some(()).ok_or(DefinedCondition::ItemNotFound)
             }
             Ok(jid) if payload.is("close", ns::IBB) => {
-                let sid = payload.attr("sid").unwrap_or_default();
-                let known = self.state().open.remove(&(jid, sid.to_owned())).is_some();
+                let known = self.over(&jid, payload.attr("sid").unwrap_or_default());
                 known.then_some(()).ok_or(DefinedCondition::ItemNotFound)
             }
             Ok(_) => Err(DefinedCondition::BadRequest),
@@ -203,26 +260,62 @@ impl Sessions {
         })
     }
 
-    /// The other side may open a session too; its requests are answered there.
-    fn opened(self: &Arc<Self>, jid: &FullJid, payload: &Element) -> Result<(), DefinedCondition> {
+    /// The other side may open a session too: to answer us there, or to ask.
+    fn opened(&self, jid: &FullJid, payload: &Element) -> Result<(), DefinedCondition> {
         let open = Open::try_from(payload.clone()).map_err(|_| DefinedCondition::BadRequest)?;
-        let handle = self.handle().map_err(|_| DefinedCondition::ServiceUnavailable)?;
-        let sid = open.sid.0;
-        {
-            let state = self.state();
-            let theirs = state.open.iter().filter(|(_, entry)| entry.opened_by_peer);
-            let (all, of_peer) =
-                theirs.fold((0, 0), |(all, of_peer), ((peer, _), _)| (all + 1, of_peer + usize::from(peer == jid)));
-            if state.open.contains_key(&(jid.clone(), sid.clone())) || open.block_size == 0 {
-                return Err(DefinedCondition::NotAcceptable);
-            }
-            if all >= MAX_OPENED_BY_ALL || of_peer >= MAX_OPENED_BY_PEER {
-                return Err(DefinedCondition::ResourceConstraint);
-            }
+        let key = (jid.clone(), open.sid.0);
+        let mut state = self.state();
+        let theirs = state.open.iter().filter(|(_, entry)| entry.opened_by_peer);
+        let (all, of_peer) =
+            theirs.fold((0, 0), |(all, of_peer), ((peer, _), _)| (all + 1, of_peer + usize::from(peer == jid)));
+        if state.open.contains_key(&key) || open.block_size == 0 {
+            return Err(DefinedCondition::NotAcceptable);
         }
-        let session = self.register(handle, jid.clone(), sid, open.block_size, true);
-        tokio::spawn(serve(session));
+        if all >= MAX_OPENED_BY_ALL || of_peer >= MAX_OPENED_BY_PEER {
+            return Err(DefinedCondition::ResourceConstraint);
+        }
+        state.open.insert(key, Entry { stream: Bytestream::new(open.block_size), opened_by_peer: true });
         Ok(())
+    }
+
+    fn is_open(&self, jid: &FullJid, sid: &str) -> bool {
+        self.state().open.contains_key(&(jid.clone(), sid.to_owned()))
+    }
+
+    /// The session is over, without a word to the other side; whether it was open.
+    fn over(&self, jid: &FullJid, sid: &str) -> bool {
+        let mut state = self.state();
+        let known = state.open.remove(&(jid.clone(), sid.to_owned())).is_some();
+        let peer = state.peers.get(jid).cloned();
+        drop(state);
+        if let Some(peer) = peer.filter(|_| known) {
+            peer.session_over(sid);
+        }
+        known
+    }
+
+    /// Ends a session: what is out in it ends, and the other side is told.
+    fn end(&self, jid: &FullJid, sid: &str) {
+        let handle = self.handle();
+        if self.over(jid, sid)
+            && let Some(handle) = handle
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            let (to, close) = (Jid::from(jid.clone()), Close { sid: StreamId(sid.to_owned()) });
+            runtime.spawn(async move { handle.set(Some(to), close.into(), CLOSE_DEADLINE).await });
+        }
+    }
+
+    /// Ends every session that this device has opened: an answer that comes late in one could be taken for another's.
+    fn end_theirs(&self, jid: &FullJid) {
+        let theirs: Vec<String> = {
+            let state = self.state();
+            let theirs = state.open.iter().filter(|((peer, _), entry)| peer == jid && entry.opened_by_peer);
+            theirs.map(|((_, sid), _)| sid.clone()).collect()
+        };
+        for sid in theirs {
+            self.end(jid, &sid);
+        }
     }
 }
 
@@ -236,65 +329,66 @@ fn largest_block(stanza_limit: Option<u32>) -> u16 {
 /// `<data/>`; peers wrap their base64 as the XEP's examples do, so white space is dropped first.
 fn read_data(payload: &Element) -> Option<Data> {
     let text = payload.text();
-    let packed: String = text.chars().filter(|c| !c.is_ascii_whitespace()).collect();
+    let packed: Vec<u8> = text.into_bytes().into_iter().filter(|byte| !byte.is_ascii_whitespace()).collect();
     let data = STANDARD.decode(packed).ok()?;
     Some(Data { seq: payload.attr("seq")?.parse().ok()?, sid: StreamId(payload.attr("sid")?.to_owned()), data })
 }
 
-/// One open session; closed when dropped.
+/// A block in a `normal` message that no server keeps or copies.
+fn carrying(jid: &FullJid, data: Data) -> Message {
+    let hint = |name: &str| Element::builder(name, HINTS).build();
+    let mut stanza = Message::new_with_type(MessageType::Normal, Some(Jid::from(jid.clone())));
+    stanza.id = Some(Id(format!("{}-{}", data.sid.0, data.seq)));
+    stanza.payloads = vec![data.into(), hint("no-store"), hint("no-copy")];
+    stanza
+}
+
+/// A session that we opened; ends when dropped.
 pub(super) struct OpenSession {
-    sessions: Arc<Sessions>,
+    sessions: Weak<Sessions>,
     handle: Handle,
     jid: FullJid,
     sid: String,
-    stream: Bytestream,
-    incoming: mpsc::Receiver<Frame>,
 }
 
 impl OpenSession {
-    /// Sends one message as one block (RA-17), in a `normal` message that no server keeps or copies.
-    pub(super) async fn send(&mut self, message: Vec<u8>) -> Result<(), RemoteError> {
-        let block = self.stream.send(message)?;
-        let data = Data { seq: block.seq, sid: StreamId(self.sid.clone()), data: block.data };
-        let hint = |name: &str| Element::builder(name, HINTS).build();
-        let mut stanza = Message::new_with_type(MessageType::Normal, Some(Jid::from(self.jid.clone())));
-        stanza.id = Some(Id(format!("{}-{}", self.sid, block.seq)));
-        stanza.payloads = vec![data.into(), hint("no-store"), hint("no-copy")];
-        self.handle.send(stanza.into()).await.map_err(|_| RemoteError::NotThere)
+    /// Its name.
+    pub(super) fn sid(&self) -> &str {
+        &self.sid
     }
 
-    /// The next whole message; `None` once the session is over.
-    pub(super) async fn receive(&mut self) -> Option<Vec<u8>> {
-        loop {
-            let (seq, data) = self.incoming.recv().await?;
-            match self.stream.receive(seq, data) {
-                Ok(Some(message)) => return Some(message),
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::debug!("session with {} closed: {error}", self.jid);
-                    return None;
-                }
-            }
+    /// Whether it goes on, as far as is known.
+    pub(super) fn is_open(&self) -> bool {
+        self.sessions.upgrade().is_some_and(|sessions| sessions.is_open(&self.jid, &self.sid))
+    }
+
+    /// Sends one message; waits while the connection is busy.
+    pub(super) async fn send(&self, message: Vec<u8>) -> Result<(), NotSent> {
+        let place = self.handle.place().await.map_err(|_| NotSent::Over)?;
+        let sessions = self.sessions.upgrade().ok_or(NotSent::Over)?;
+        sessions.send(&self.jid, &self.sid, message, place)
+    }
+
+    /// Says something that nobody waits for.
+    pub(super) fn say(&self, message: Vec<u8>) {
+        if let Some(sessions) = self.sessions.upgrade() {
+            sessions.say(&self.jid, &self.sid, message);
         }
     }
 
-    /// The device at the other end.
-    pub(super) fn jid(&self) -> &FullJid {
-        &self.jid
+    /// Ends it now, whoever holds it, and every session that the device has opened.
+    pub(super) fn end_with_theirs(&self) {
+        if let Some(sessions) = self.sessions.upgrade() {
+            sessions.end(&self.jid, &self.sid);
+            sessions.end_theirs(&self.jid);
+        }
     }
 }
 
 impl Drop for OpenSession {
     fn drop(&mut self) {
-        let known = self.sessions.state().open.remove(&(self.jid.clone(), self.sid.clone())).is_some();
-        if !known {
-            return; // closed by the other side, or with the connection
-        }
-        let (handle, to) = (self.handle.clone(), Jid::from(self.jid.clone()));
-        let close = Close { sid: StreamId(self.sid.clone()) };
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            // The answer tells us nothing that we could act on.
-            runtime.spawn(async move { handle.set(Some(to), close.into(), Duration::from_secs(5)).await });
+        if let Some(sessions) = self.sessions.upgrade() {
+            sessions.end(&self.jid, &self.sid);
         }
     }
 }
