@@ -5,7 +5,6 @@
 //! (`peer`), and sessions (`sessions`).
 
 use homeward_protocol::crudn::Response;
-use homeward_protocol::remote::rest::RestError;
 use tokio::sync::{mpsc, oneshot};
 
 use super::RemoteError;
@@ -185,15 +184,12 @@ impl Dialogue {
         }
     }
 
-    /// Takes what could not be read. False ends the session that it came in.
-    pub(super) fn hear_unreadable(&mut self, place: Place<'_>, error: RestError) -> bool {
-        let Place::Ours(sid) = place else { return true };
+    /// Something came that could not be read: takes out the one request that it could be the answer to.
+    pub(super) fn hear_unreadable(&mut self, sid: &str) -> Option<Asked> {
         let mut here = self.asked.iter().enumerate().filter(|(_, asked)| asked.sid == sid).map(|(at, _)| at);
         // Where more than one is out, their deadlines tell whose answer it was.
-        let (Some(at), None) = (here.next(), here.next()) else { return true };
-        let _ = self.asked.remove(at).answer.send(Err(RemoteError::BadAnswer(error)));
-        // What follows could be the answer after all.
-        false
+        let (Some(at), None) = (here.next(), here.next()) else { return None };
+        Some(self.asked.remove(at))
     }
 }
 
@@ -334,9 +330,9 @@ mod tests {
     #[test]
     fn what_cannot_be_read_fails_the_one_request_that_it_could_answer() {
         let mut dialogue = Dialogue::default();
-        let mut answer = ask(&mut dialogue, "1", "a");
-        assert!(!dialogue.hear_unreadable(Place::Ours("a"), RestError::BadBody));
-        assert!(matches!(answer.try_recv(), Ok(Err(RemoteError::BadAnswer(RestError::BadBody)))));
-        assert!(dialogue.hear_unreadable(Place::Ours("a"), RestError::BadBody), "nothing was out");
+        let _answers = [ask(&mut dialogue, "1", "a"), ask(&mut dialogue, "2", "b"), ask(&mut dialogue, "3", "b")];
+        assert_eq!(dialogue.hear_unreadable("a").map(|asked| asked.id), Some("1".to_owned()));
+        assert!(dialogue.hear_unreadable("a").is_none(), "nothing is out");
+        assert!(dialogue.hear_unreadable("b").is_none(), "it could be either's");
     }
 }

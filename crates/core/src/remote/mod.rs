@@ -6,8 +6,8 @@
 mod crudn;
 mod dialogue;
 mod link;
-mod people;
 mod peer;
+mod people;
 mod sessions;
 
 use std::sync::Arc;

@@ -153,9 +153,14 @@ impl Peer {
         goes_on
     }
 
-    /// Takes what could not be read. False ends the session that it came in.
-    pub(super) fn hear_unreadable(&self, place: Place<'_>, error: RestError) -> bool {
-        lock(&self.dialogue).hear_unreadable(place, error)
+    /// Takes what could not be read in this session of ours. False ends it.
+    pub(super) fn hear_unreadable(&self, sid: &str, error: RestError) -> bool {
+        let Some(asked) = lock(&self.dialogue).hear_unreadable(sid) else { return true };
+        // What follows could be the answer after all: the next request, which may come at once, goes elsewhere.
+        let retired = lock(&self.session).take_if(|session| session.sid() == sid);
+        let _ = asked.answer.send(Err(RemoteError::BadAnswer(error)));
+        drop(retired);
+        false
     }
 
     /// A session is over, and what was out in it.

@@ -205,7 +205,7 @@ impl Sessions {
             Err(error) => {
                 tracing::debug!("a message of {jid} was unreadable: {error}");
                 match place {
-                    Place::Ours(_) => peer.is_none_or(|peer| peer.hear_unreadable(place, error)),
+                    Place::Ours(_) => peer.is_none_or(|peer| peer.hear_unreadable(sid, error)),
                     Place::Theirs => {
                         let refusal = Response::status(Status::BAD_REQUEST);
                         self.say(jid, sid, rest::encode_response(&refusal, None))
