@@ -1,10 +1,12 @@
 //! What a program tells the home at its start.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use homeward_protocol::secret::Secret;
 
+pub use crate::remote::WallClock;
 use crate::view::AccountForm;
 
 /// What a program tells the home at its start.
@@ -21,6 +23,8 @@ pub struct Config {
     pub connect: bool,
     /// How long one request may take.
     pub request_deadline: Duration,
+    /// Tells the time of day, by which a sleep of this computer is noticed.
+    pub wall_clock: WallClock,
     /// What to fill the account form with (the demo).
     pub prefill: Option<AccountForm>,
 }
@@ -44,6 +48,7 @@ impl Config {
             password: None,
             connect: true,
             request_deadline: Duration::from_secs(20),
+            wall_clock: Arc::new(SystemTime::now),
             prefill: None,
         }
     }

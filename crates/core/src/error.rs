@@ -99,6 +99,8 @@ pub enum Code {
     BadAnswer,
     /// The device refuses a session.
     SessionRefused,
+    /// The device sent so much that it is not heard for a minute.
+    CutOff,
     /// Not a path, or not JSON.
     RequestInvalid,
     /// The person, or the program's end, stopped it.

@@ -25,6 +25,7 @@ use xmpp_parsers::{ns, starttls};
 
 use crate::failure::{Cause, Failure, Layer};
 use crate::trust::RefusedCertificate;
+use crate::wire::Wire;
 use crate::{Account, Progress};
 
 /// An encrypted stream, before or after sign-in.
@@ -38,7 +39,7 @@ const TIMEOUTS: Timeouts =
     Timeouts { read_timeout: Duration::from_secs(90), response_timeout: Duration::from_secs(60) };
 
 /// A connection that is encrypted, to a server that has proven whose it is.
-pub(crate) type Encrypted = TlsStream<TcpStream>;
+pub(crate) type Encrypted = TlsStream<Wire>;
 
 /// Connects and encrypts.
 ///
@@ -115,7 +116,7 @@ pub(crate) async fn within<T>(deadline: Duration, layer: impl Future<Output = Re
 }
 
 /// Tries the addresses in turn; one that is merely silent must not use up the others' time.
-async fn reach(addresses: &[std::net::SocketAddr], deadline: Duration) -> Result<TcpStream, Cause> {
+async fn reach(addresses: &[std::net::SocketAddr], deadline: Duration) -> Result<Wire, Cause> {
     let each = deadline / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
     let mut last = Cause::Silent;
     for address in addresses {
@@ -123,11 +124,7 @@ async fn reach(addresses: &[std::net::SocketAddr], deadline: Duration) -> Result
             Err(_) => last = Cause::Silent,
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => last = Cause::TcpRefused,
             Ok(Err(error)) => last = Cause::Unreachable(error.to_string()),
-            Ok(Ok(tcp)) => {
-                // Requests are small; waiting to fill a segment costs 40 ms each.
-                tcp.set_nodelay(true).map_err(|error| Cause::Unreachable(error.to_string()))?;
-                return Ok(tcp);
-            }
+            Ok(Ok(tcp)) => return Wire::new(tcp).map_err(|error| Cause::Unreachable(error.to_string())),
         }
     }
     Err(last)
@@ -138,7 +135,7 @@ fn header(account: &Account) -> StreamHeader<'_> {
 }
 
 /// Up to the server's word to go on with TLS.
-async fn start_tls(tcp: TcpStream, account: &Account) -> Result<TcpStream, Cause> {
+async fn start_tls(tcp: Wire, account: &Account) -> Result<Wire, Cause> {
     let pending =
         initiate_stream(BufStream::new(tcp), ns::JABBER_CLIENT, header(account), TIMEOUTS).await.map_err(lost)?;
     let (features, mut stream): (_, XmlStream<_, FallibleStreamElement>) =
@@ -158,7 +155,7 @@ async fn start_tls(tcp: TcpStream, account: &Account) -> Result<TcpStream, Cause
 }
 
 /// TLS against the JID's domain.
-async fn encrypt(tcp: TcpStream, account: &Account, direct: bool) -> Result<Encrypted, Cause> {
+async fn encrypt(tcp: Wire, account: &Account, direct: bool) -> Result<Encrypted, Cause> {
     let (mut config, refused) = account.trust.config().map_err(|error| Cause::Tls(error.to_string()))?;
     if direct {
         // XEP-0368 §3.

@@ -14,6 +14,7 @@ mod sasl;
 mod session;
 mod sign_in;
 mod trust;
+mod wire;
 
 use std::time::Duration;
 

@@ -21,20 +21,27 @@ use xmpp_parsers::iq::{Iq, IqHeader, IqPayload};
 use xmpp_parsers::jid::{FullJid, Jid};
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
-use xmpp_parsers::ping::Ping;
+use xmpp_parsers::ping::Ping as PingQuery;
 use xmpp_parsers::roster::Roster;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
 use crate::connect::{Stream, ended, lost, unread};
 use crate::failure::Cause;
 use crate::session::{Event, IqFailure};
+use crate::wire::Pulse;
 
 /// RA-21, our choice: a home router forgets an idle connection after a minute or more; a person waits ten seconds.
 const SILENCE_BEFORE_PING: Duration = Duration::from_secs(8);
 /// Our choice: under traffic too, so that the latency shown is not an old one.
 const PING_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
-/// Our choice.
+/// Our choice, for a link that is idle.
 const PING_DEADLINE: Duration = Duration::from_secs(5);
+/// Our choice: the slowest link that is waited for, in bytes per second. A ping waits behind what was sent before it.
+const SLOWEST_LINK: u64 = 1_000;
+/// Our choice: so much more is sent within an idle link's deadline.
+const SENT_AT_ONCE: u64 = 4_096;
+/// Our choice: whatever was sent before, in seconds.
+const LONGEST_QUEUE: u64 = 120;
 /// Our choice: `iq` questions of ours under way at once.
 const MAX_ASKED: usize = 4096;
 /// How long the server may take to close its side.
@@ -45,6 +52,7 @@ const PING_PREFIX: &str = "ping-";
 pub(crate) enum Order {
     Send(Box<Stanza>),
     Ask { to: Option<Jid>, payload: Box<IqPayload>, answer: oneshot::Sender<Result<Option<Element>, IqFailure>> },
+    Doubt,
     Close,
 }
 
@@ -56,16 +64,25 @@ struct Asked {
 
 pub(crate) struct Live {
     stream: Stream,
+    pulse: Pulse,
     jid: FullJid,
     orders: mpsc::Receiver<Order>,
     events: PollSender<Event>,
     asked: HashMap<String, Asked>,
     next_id: u64,
-    heard_at: Instant,
     pinged_at: Instant,
     /// The ping under way.
-    ping: Option<(String, Instant)>,
+    ping: Option<Ping>,
+    /// What had been written when the server last said something.
+    written_then: u64,
     unflushed: bool,
+}
+
+/// A ping under way.
+struct Ping {
+    id: String,
+    since: Instant,
+    until: Instant,
 }
 
 enum Step {
@@ -79,20 +96,21 @@ enum Step {
 impl Live {
     pub(crate) fn new(
         stream: Stream,
+        pulse: Pulse,
         jid: FullJid,
         orders: mpsc::Receiver<Order>,
         events: mpsc::Sender<Event>,
     ) -> Self {
-        let now = Instant::now();
         Self {
+            written_then: pulse.written(),
             stream,
+            pulse,
             jid,
             orders,
             events: PollSender::new(events),
             asked: HashMap::new(),
             next_id: 0,
-            heard_at: now,
-            pinged_at: now,
+            pinged_at: Instant::now(),
             ping: None,
             unflushed: false,
         }
@@ -110,6 +128,13 @@ impl Live {
                 Step::Ordered(Some(Order::Close)) | Step::Ordered(None) | Step::ReaderGone => {
                     self.leave().await;
                     break Cause::Closed;
+                }
+                Step::Ordered(Some(Order::Doubt)) => {
+                    if self.ping.is_none()
+                        && let Err(cause) = self.send_ping()
+                    {
+                        break cause;
+                    }
                 }
                 Step::Ordered(Some(order)) => {
                     if let Err(error) = self.carry_out(order) {
@@ -148,15 +173,15 @@ impl Live {
             Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::StreamError(error)))) => return Err(ended(&error.0)),
             Some(Ok(FallibleStreamElement::Ok(_))) => {}
         }
-        self.heard_at = Instant::now();
+        self.written_then = self.pulse.written();
         Ok(())
     }
 
     /// Waits for the next thing to do. Writes what is queued while waiting; reads only while the reader has room.
     async fn step(&mut self) -> Step {
         let alarm = match &self.ping {
-            Some((_, since)) => *since + PING_DEADLINE,
-            None => (self.heard_at + SILENCE_BEFORE_PING).min(self.pinged_at + PING_AT_LEAST_EVERY),
+            Some(ping) => ping.until,
+            None => (self.pulse.heard_at() + SILENCE_BEFORE_PING).min(self.pinged_at + PING_AT_LEAST_EVERY),
         };
         let mut alarm = std::pin::pin!(sleep_until(alarm));
         let Self { stream, orders, events, unflushed, .. } = self;
@@ -213,7 +238,7 @@ impl Live {
                 self.asked.insert(id, Asked { to, answer });
                 self.write(iq.into())
             }
-            Order::Close => Ok(()),
+            Order::Doubt | Order::Close => Ok(()),
         }
     }
 
@@ -223,18 +248,32 @@ impl Live {
     }
 
     fn ping_or_give_up(&mut self) -> Result<(), Cause> {
-        let now = Instant::now();
-        if let Some((_, since)) = self.ping.take() {
-            // Anything heard since then is a sign of life as good as the pong.
-            if self.heard_at <= since {
+        if let Some(ping) = &self.ping {
+            let heard_at = self.pulse.heard_at();
+            if heard_at <= ping.since {
                 return Err(Cause::Silent);
             }
+            // Anything heard since then is a sign of life as good as the pong, which may still come.
+            self.ping = None;
             return Ok(());
         }
+        if self.pulse.heard_at() + SILENCE_BEFORE_PING > Instant::now()
+            && self.pinged_at + PING_AT_LEAST_EVERY > Instant::now()
+        {
+            // Something came while the alarm was set.
+            return Ok(());
+        }
+        self.send_ping()
+    }
+
+    fn send_ping(&mut self) -> Result<(), Cause> {
+        let now = Instant::now();
         let id = self.fresh_id(PING_PREFIX);
-        self.ping = Some((id.clone(), now));
+        let unheard = self.pulse.written().saturating_sub(self.written_then);
+        let queue = Duration::from_secs((unheard.saturating_sub(SENT_AT_ONCE) / SLOWEST_LINK).min(LONGEST_QUEUE));
+        self.ping = Some(Ping { id: id.clone(), since: now, until: now + PING_DEADLINE + queue });
         self.pinged_at = now;
-        let ping = IqPayload::Get(Ping.into()).assemble(IqHeader { from: None, to: None, id });
+        let ping = IqPayload::Get(PingQuery.into()).assemble(IqHeader { from: None, to: None, id });
         self.write(ping.into()).map_err(lost)
     }
 
@@ -255,9 +294,9 @@ impl Live {
     fn take_iq(&mut self, iq: Iq) -> std::io::Result<()> {
         let from_our_server = self.is_from_our_server(iq.from());
         match iq {
-            Iq::Result { id, .. } | Iq::Error { id, .. } if self.ping.as_ref().is_some_and(|(ping, _)| *ping == id) => {
-                if from_our_server && let Some((_, since)) = self.ping.take() {
-                    self.tell(Event::Latency(since.elapsed()));
+            Iq::Result { id, .. } | Iq::Error { id, .. } if self.ping.as_ref().is_some_and(|ping| ping.id == id) => {
+                if from_our_server && let Some(ping) = self.ping.take() {
+                    self.tell(Event::Latency(ping.since.elapsed()));
                 }
             }
             Iq::Result { id, from, payload, .. } => self.answered(&id, from.as_ref(), Ok(payload)),

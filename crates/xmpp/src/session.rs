@@ -20,6 +20,7 @@ use xmpp_parsers::stanza_error::DefinedCondition;
 use crate::connect::Stream;
 use crate::failure::Cause;
 use crate::live::{Live, Order};
+use crate::wire::Pulse;
 
 /// Our choice: what one reader may be behind before the server is made to wait.
 const EVENTS: usize = 1024;
@@ -100,10 +101,10 @@ impl Place<'_> {
 }
 
 impl Session {
-    pub(crate) fn start(stream: Stream, jid: FullJid, stanza_limit: Option<u32>) -> Self {
+    pub(crate) fn start(stream: Stream, pulse: Pulse, jid: FullJid, stanza_limit: Option<u32>) -> Self {
         let (orders, orders_in) = mpsc::channel(ORDERS);
         let (events_out, events) = mpsc::channel(EVENTS);
-        let live = Live::new(stream, jid.clone(), orders_in, events_out);
+        let live = Live::new(stream, pulse, jid.clone(), orders_in, events_out);
         let task = Arc::new(tokio::spawn(live.run()));
         Session { handle: Handle { orders, jid, stanza_limit, task }, events }
     }
@@ -215,6 +216,12 @@ impl Handle {
             Ok(_) | Err(IqFailure::Refused { .. }) => Ok(asked.elapsed()),
             Err(other) => Err(other),
         }
+    }
+
+    /// Asks for a sign of life at once: there is reason to doubt the connection. The session ends if none comes.
+    pub fn doubt(&self) {
+        // Where the queue is full the connection is at work, and found out soon anyway.
+        let _ = self.orders.try_send(Order::Doubt);
     }
 
     /// Says good-bye and ends the session; returns once it has ended, at most two seconds later.

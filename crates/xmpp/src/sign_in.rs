@@ -24,6 +24,7 @@ const BIND_ID: &str = "bind";
 /// even the user name does.
 pub async fn sign_in(account: &Account, progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Session, Failure> {
     let encrypted = connect(account, progress).await?;
+    let pulse = encrypted.get_ref().0.pulse();
 
     let clock = Clock::begin(Layer::Sasl, progress);
     let signing = async {
@@ -40,7 +41,7 @@ pub async fn sign_in(account: &Account, progress: &mut (dyn FnMut(Progress) + Se
     clock.passed(progress);
 
     let limit = features.limits.and_then(|limits| limits.max_bytes).map(|bytes| bytes.get());
-    Ok(Session::start(stream, jid, limit))
+    Ok(Session::start(stream, pulse, jid, limit))
 }
 
 async fn bind(stream: Stream, account: &Account) -> Result<(StreamFeatures, Stream, FullJid), Cause> {

@@ -53,19 +53,18 @@ impl Inner {
     pub(super) async fn send(&self, id: &str, request: &Request, via: Via) -> Result<Answer, Error> {
         let route = self.route(id, via, request.method, &request.href)?;
         let holds_password = self.holds_password(id, &request.href);
-        let began = Instant::now();
-        let mut response = self.carry(&route, request, self.config.request_deadline).await?;
+        let path = route.path();
+        let most = self.config.request_deadline;
+        let deadline = self.state().device(id).map_or(most, |known| known.pace(path).deadline(most));
+        let (mut response, took) = self.carry(&route, request, deadline).await?;
         if holds_password {
             // RA-7: what it holds is dropped at once, whoever asked.
             let jid = response.body.take().and_then(remote_access::take_jid).flatten();
             response.body = jid.map(|jid| serde_json::json!({ "jid": jid }));
         }
-        let elapsed_ms = millis(began.elapsed());
-        let path = route.path();
+        let elapsed_ms = millis(took);
         self.state().change_known(id, |known| {
-            if known.view.path == Some(path) {
-                known.view.latency_ms = Some(elapsed_ms);
-            }
+            known.measured(path, took);
             let told = response
                 .body
                 .clone()
@@ -88,15 +87,24 @@ impl Inner {
         self.state().device(id).is_some_and(|known| known.is_user_resource(href))
     }
 
-    /// The request itself, without any book-keeping: onboarding uses it too.
-    pub(super) async fn carry(&self, route: &Route, request: &Request, deadline: Duration) -> Result<Response, Error> {
+    /// The request itself, and how long it took, without any book-keeping: onboarding uses it too.
+    pub(super) async fn carry(
+        &self,
+        route: &Route,
+        request: &Request,
+        deadline: Duration,
+    ) -> Result<(Response, Duration), Error> {
         match route {
             Route::Xmpp(jid) => {
                 self.remote.request(jid, request, deadline).await.map_err(|error| remote_error(&error, request.method))
             }
             Route::Lan(address) => {
                 let lan = self.lan()?;
-                lan.request(*address, request, deadline).await.map_err(|error| lan_error(&error, request.method))
+                let began = Instant::now();
+                let answer = lan.request(*address, request, deadline).await;
+                answer
+                    .map(|response| (response, began.elapsed()))
+                    .map_err(|error| lan_error(&error, request.method))
             }
         }
     }
@@ -206,6 +214,7 @@ fn unanswered(sent: bool, method: Method) -> Error {
 fn remote_error(error: &RemoteError, method: Method) -> Error {
     match error {
         RemoteError::NotThere => Error::new(Code::NotReachable, error.to_string()),
+        RemoteError::CutOff => Error::new(Code::CutOff, error.to_string()),
         RemoteError::SessionRefused(words) => {
             Error::new(Code::SessionRefused, "the device refuses a session").with_details(words.clone())
         }

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Method};
 use homeward_protocol::oic::controls::controls;
@@ -14,6 +15,7 @@ use homeward_protocol::remote::jid::{OicResource, Role};
 use serde_json::Value;
 use xmpp_parsers::jid::FullJid;
 
+use super::pace::Pace;
 use super::state::now_ms;
 use crate::error::{Code, Error};
 use crate::lan::{LanDevice, address_text};
@@ -39,6 +41,8 @@ pub(super) struct Known {
     pub(super) arrivals: u64,
     /// Numbers the wishes, so that an answer to an older one does not end a newer.
     wish_serial: u64,
+    /// How fast it answers, by path.
+    paces: BTreeMap<Path, Pace>,
     wish_serials: BTreeMap<Href, u64>,
 }
 
@@ -108,6 +112,7 @@ impl Known {
                 controls: Vec::new(),
                 values: BTreeMap::new(),
                 wishes: BTreeMap::new(),
+                trouble: None,
                 described: false,
             },
             lan: None,
@@ -116,6 +121,7 @@ impl Known {
             told: Told::default(),
             arrivals: 0,
             wish_serial: 0,
+            paces: BTreeMap::new(),
             wish_serials: BTreeMap::new(),
         }
     }
@@ -136,11 +142,9 @@ impl Known {
             view.presence = Presence::Offline;
         }
         let path = if at_server.is_some() { Some(Path::Xmpp) } else { on_lan.map(|_| Path::Lan) };
-        if view.path != path {
-            // It was the other path's.
-            view.latency_ms = None;
-        }
         view.path = path;
+        let smoothed = path.and_then(|path| self.paces.get(&path)).and_then(Pace::smoothed);
+        view.latency_ms = smoothed.map(super::control::millis);
         view.lan = self.lan.as_ref().map(|lan| OnLan {
             addresses: lan.device.endpoints.iter().map(address_text).collect(),
             answering: lan.answering,
@@ -185,6 +189,18 @@ impl Known {
                 controls(&resource.href, &resource.rt, &resource.interfaces, value)
             })
             .collect();
+    }
+
+    /// A request over this path was answered after so long.
+    pub(super) fn measured(&mut self, path: Path, took: Duration) {
+        // It is listened to again.
+        self.view.trouble = None;
+        self.paces.entry(path).or_default().measured(took);
+    }
+
+    /// How fast it answers over this path.
+    pub(super) fn pace(&self, path: Path) -> Pace {
+        self.paces.get(&path).cloned().unwrap_or_default()
     }
 
     /// What is kept of it for the next start; only of what was at the server.

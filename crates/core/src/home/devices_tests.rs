@@ -62,7 +62,7 @@ fn a_latency_is_not_taken_along_to_another_path() {
     let mut known = lamp();
     known.remote = Some(at_server(false));
     known.settle();
-    known.view.latency_ms = Some(41);
+    known.measured(Path::Xmpp, std::time::Duration::from_millis(41));
     known.settle();
     assert_eq!((known.view.path, known.view.latency_ms), (Some(Path::Xmpp), Some(41)));
     known.remote = None;

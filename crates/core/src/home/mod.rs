@@ -7,6 +7,7 @@ mod account;
 mod control;
 mod devices;
 mod onboarding;
+mod pace;
 mod reachable;
 mod signing_in;
 mod state;
@@ -105,7 +106,7 @@ impl Home {
             uuid: slot.uuid(),
             slot: Mutex::new(Some(slot)),
             state: Mutex::new(state),
-            remote: Remote::start(remote_events),
+            remote: Remote::start(config.wall_clock.clone(), remote_events),
             lan: OnceCell::new(),
             lan_events,
             watched: watching::Watched::default(),

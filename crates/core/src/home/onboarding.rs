@@ -309,7 +309,8 @@ impl Inner {
             Via::Xmpp => (self.remote_jid(id).map(Route::Xmpp), self.config.request_deadline),
         };
         let route = route.ok_or(Lost::NotSent)?;
-        self.carry(&route, request, deadline).await.map_err(|error| match error.code {
+        let answered = self.carry(&route, request, deadline).await;
+        answered.map(|(response, _)| response).map_err(|error| match error.code {
             Code::OutcomeUnknown | Code::NoAnswer => Lost::NoAnswer,
             Code::BadAnswer => Lost::Unreadable,
             _ => Lost::NotSent,

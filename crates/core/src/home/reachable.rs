@@ -56,6 +56,7 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
                 let id = key(&resource, &jid, contact);
                 inner.state().change_device(&id, |known| {
                     known.view.described = false;
+                    known.view.trouble = None;
                     known.arrivals += 1;
                     known.view.last_seen_at_ms = Some(now_ms());
                     known.remote = Some(AtServer { jid, resource, contact, available: true });
@@ -65,12 +66,7 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
                 }
             }
             RemoteEvent::Gone(jid) => {
-                let id = inner
-                    .state()
-                    .devices()
-                    .find(|known| is_at(known.remote.as_ref(), &jid))
-                    .map(|known| known.view.id.clone());
-                if let Some(id) = id {
+                if let Some(id) = inner.id_at(&jid) {
                     inner.state().change_known(&id, |known| {
                         if let Some(remote) = known.remote.as_mut() {
                             remote.available = false;
@@ -80,6 +76,7 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
                     tokio::spawn(inner.clone().ask_on_lan(id));
                 }
             }
+            RemoteEvent::CutOff(jid) => inner.cut_off(&jid),
             link => inner.link_changed(link),
         }
     }
@@ -90,6 +87,20 @@ fn is_at(remote: Option<&AtServer>, jid: &FullJid) -> bool {
 }
 
 impl Inner {
+    /// The device that has this address at the server.
+    fn id_at(&self, jid: &FullJid) -> Option<String> {
+        let state = self.state();
+        state.devices().find(|known| is_at(known.remote.as_ref(), jid)).map(|known| known.view.id.clone())
+    }
+
+    /// A device that sends too much: the person sees which one it is, and the others go on.
+    fn cut_off(&self, jid: &FullJid) {
+        if let Some(id) = self.id_at(jid) {
+            let error = Error::new(Code::CutOff, "the device sends too much, and is not heard for a minute");
+            self.state().change_known(&id, |known| known.view.trouble = Some(error));
+        }
+    }
+
     fn link_changed(&self, event: RemoteEvent) {
         let connection = match event {
             RemoteEvent::Connecting(layer) => Connection::Connecting { layer },
@@ -102,7 +113,9 @@ impl Inner {
                 error: Error::from_cause(layer, &cause),
             },
             RemoteEvent::Refused(layer, cause) => Connection::Refused { error: Error::from_cause(layer, &cause) },
-            RemoteEvent::Offline | RemoteEvent::Present { .. } | RemoteEvent::Gone(_) => Connection::Offline,
+            RemoteEvent::Offline | RemoteEvent::Present { .. } | RemoteEvent::Gone(_) | RemoteEvent::CutOff(_) => {
+                Connection::Offline
+            }
         };
         let mut state = self.state();
         // Why there is no connection says more than that there is none.

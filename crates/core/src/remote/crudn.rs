@@ -14,13 +14,14 @@ use super::RemoteError;
 use super::peer::Notifications;
 use super::sessions::Sessions;
 
-/// Sends one request and waits for its answer.
+/// Sends one request and waits for its answer; and how long that took from being sent. `deadline` is for an idle link:
+/// what the link needs to carry it comes on top.
 pub(super) async fn request(
     sessions: &Arc<Sessions>,
     jid: &FullJid,
     request: &Request,
     deadline: Duration,
-) -> Result<Response, RemoteError> {
+) -> Result<(Response, Duration), RemoteError> {
     let until = Instant::now() + deadline;
     let peer = sessions.peer(jid);
     let _turn = peer.turn(until).await?;
@@ -28,7 +29,7 @@ pub(super) async fn request(
         let session = peer.session(sessions, until).await?;
         // Where the session had ended, nothing was sent: a new one is opened.
         if let Some(question) = peer.ask(session, request, None, until).await? {
-            return question.answer(until).await;
+            return question.answer().await;
         }
     }
 }

@@ -48,6 +48,17 @@ pub(super) enum Place<'a> {
     Theirs,
 }
 
+/// What a response was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Heard {
+    /// The answer to a request that was out.
+    Answer,
+    /// A notification, or nothing that anybody waits for.
+    Unasked,
+    /// Something that makes everything that comes after it doubtful: its session has to end.
+    Nonsense,
+}
+
 impl Place<'_> {
     fn may_answer(self, sid: &str) -> bool {
         match self {
@@ -115,25 +126,26 @@ impl Dialogue {
         self.observed.clear();
     }
 
-    /// Takes a response. False ends the session that it came in: what comes next could be taken for another's.
-    pub(super) fn hear(&mut self, place: Place<'_>, response: Response, id: Option<&str>) -> bool {
+    /// Takes a response.
+    pub(super) fn hear(&mut self, place: Place<'_>, response: Response, id: Option<&str>) -> Heard {
         match id {
             Some(id) => {
                 if let Some(at) = self.asked.iter().position(|asked| asked.id == id) {
                     self.returns_ids = true;
                     self.answered(at, response);
+                    return Heard::Answer;
                 } else if let Some(at) = self.observed.iter().position(|observed| observed.id == id) {
                     self.returns_ids = true;
                     self.notified(at, response);
                 }
                 // Any other is late or repeated, and known to be.
-                true
+                Heard::Unasked
             }
             None => self.hear_without_id(place, response),
         }
     }
 
-    fn hear_without_id(&mut self, place: Place<'_>, response: Response) -> bool {
+    fn hear_without_id(&mut self, place: Place<'_>, response: Response) -> Heard {
         let observed = || {
             let here = self.observed.iter().enumerate().filter(|(_, observed)| place.may_answer(&observed.sid));
             here.map(|(at, _)| at)
@@ -147,11 +159,11 @@ impl Dialogue {
         match (fitting.next(), fitting.next()) {
             (Some(at), None) => {
                 self.answered(at, response);
-                return true;
+                return Heard::Answer;
             }
             (Some(_), Some(_)) => {
                 self.answers_elsewhere = true;
-                return true;
+                return Heard::Unasked;
             }
             (None, _) => {}
         }
@@ -160,10 +172,11 @@ impl Dialogue {
             // Without a number it is the last one: the device notifies no more.
             (Some(at), None) if response.observe.is_some() || !self.asked.iter().any(fits) => {
                 self.notified(at, response);
-                true
+                Heard::Unasked
             }
+            _ if observes => Heard::Unasked,
             // Nothing was asked: whatever is answered here next could be the wrong thing.
-            _ => observes,
+            _ => Heard::Nonsense,
         }
     }
 
@@ -235,8 +248,8 @@ mod tests {
     fn answers_without_ids_belong_to_the_request_of_their_session() {
         let mut dialogue = Dialogue::default();
         let (mut one, mut two) = (ask(&mut dialogue, "1", "a"), ask(&mut dialogue, "2", "b"));
-        assert!(dialogue.hear(Place::Ours("b"), says(2), None));
-        assert!(dialogue.hear(Place::Ours("a"), says(1), None));
+        assert_ne!(dialogue.hear(Place::Ours("b"), says(2), None), Heard::Nonsense);
+        assert_ne!(dialogue.hear(Place::Ours("a"), says(1), None), Heard::Nonsense);
         assert_eq!((heard(&mut one), heard(&mut two)), (Some(1), Some(2)));
     }
 
@@ -245,9 +258,9 @@ mod tests {
         let mut dialogue = Dialogue::default();
         let (mut one, mut two) = (ask(&mut dialogue, "1", "a"), ask(&mut dialogue, "2", "a"));
         assert!(!dialogue.returns_ids());
-        assert!(dialogue.hear(Place::Theirs, says(2), Some("2")));
+        assert_ne!(dialogue.hear(Place::Theirs, says(2), Some("2")), Heard::Nonsense);
         assert!(dialogue.returns_ids());
-        assert!(dialogue.hear(Place::Ours("a"), says(1), Some("1")));
+        assert_ne!(dialogue.hear(Place::Ours("a"), says(1), Some("1")), Heard::Nonsense);
         assert_eq!((heard(&mut one), heard(&mut two)), (Some(1), Some(2)));
     }
 
@@ -258,11 +271,11 @@ mod tests {
         assert!(dialogue.give_up("late"));
         let mut answer = ask(&mut dialogue, "1", "a");
         for id in ["late", "strange"] {
-            assert!(dialogue.hear(Place::Ours("a"), says(9), Some(id)));
+            assert_ne!(dialogue.hear(Place::Ours("a"), says(9), Some(id)), Heard::Nonsense);
         }
         assert!(!dialogue.returns_ids(), "an id that is not ours says nothing about the peer");
-        assert!(dialogue.hear(Place::Ours("a"), says(1), Some("1")));
-        assert!(dialogue.hear(Place::Ours("a"), says(8), Some("1")));
+        assert_ne!(dialogue.hear(Place::Ours("a"), says(1), Some("1")), Heard::Nonsense);
+        assert_ne!(dialogue.hear(Place::Ours("a"), says(8), Some("1")), Heard::Nonsense);
         assert_eq!(heard(&mut answer), Some(1));
     }
 
@@ -270,8 +283,8 @@ mod tests {
     fn an_answer_to_nothing_without_an_id_ends_the_session() {
         let mut dialogue = Dialogue::default();
         let mut answer = ask(&mut dialogue, "1", "a");
-        assert!(dialogue.hear(Place::Ours("a"), says(1), None));
-        assert!(!dialogue.hear(Place::Ours("a"), says(1), None), "twice");
+        assert_ne!(dialogue.hear(Place::Ours("a"), says(1), None), Heard::Nonsense);
+        assert_eq!(dialogue.hear(Place::Ours("a"), says(1), None), Heard::Nonsense, "twice");
         assert_eq!(heard(&mut answer), Some(1));
     }
 
@@ -279,11 +292,11 @@ mod tests {
     fn an_answer_in_a_session_of_theirs_is_matched_where_only_one_request_is_out() {
         let mut dialogue = Dialogue::default();
         let mut one = ask(&mut dialogue, "1", "a");
-        assert!(dialogue.hear(Place::Theirs, says(1), None));
+        assert_ne!(dialogue.hear(Place::Theirs, says(1), None), Heard::Nonsense);
         assert_eq!(heard(&mut one), Some(1));
         let (mut two, mut three) = (ask(&mut dialogue, "2", "a"), ask(&mut dialogue, "3", "b"));
         assert!(!dialogue.answers_elsewhere());
-        assert!(dialogue.hear(Place::Theirs, says(9), None));
+        assert_ne!(dialogue.hear(Place::Theirs, says(9), None), Heard::Nonsense);
         assert!(dialogue.answers_elsewhere(), "from then on one at a time");
         assert_eq!((heard(&mut two), heard(&mut three)), (None, None), "nobody gets another's answer");
     }
@@ -295,8 +308,8 @@ mod tests {
         dialogue.hear(Place::Ours("a"), notifies(1), None);
         assert_eq!(heard(&mut registered), Some(1));
         let mut answer = ask(&mut dialogue, "1", "a");
-        assert!(dialogue.hear(Place::Ours("a"), notifies(2), None));
-        assert!(dialogue.hear(Place::Ours("a"), says(3), None));
+        assert_ne!(dialogue.hear(Place::Ours("a"), notifies(2), None), Heard::Nonsense);
+        assert_ne!(dialogue.hear(Place::Ours("a"), says(3), None), Heard::Nonsense);
         assert_eq!(heard(&mut answer), Some(3));
         assert_eq!(notified.try_recv().ok().as_ref().and_then(number), Some(2));
     }
@@ -306,7 +319,7 @@ mod tests {
         let mut dialogue = Dialogue::default();
         let (_registered, mut notified) = observe(&mut dialogue, "o", "a");
         for n in 1..=4 {
-            assert!(dialogue.hear(Place::Ours("a"), notifies(n), Some("o")));
+            assert_ne!(dialogue.hear(Place::Ours("a"), notifies(n), Some("o")), Heard::Nonsense);
         }
         assert_eq!(notified.try_recv().ok().as_ref().and_then(number), Some(2));
         assert_eq!(notified.try_recv().ok().as_ref().and_then(number), Some(3));

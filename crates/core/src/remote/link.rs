@@ -17,6 +17,7 @@ use xmpp_parsers::roster::Item;
 
 use super::people::People;
 use super::sessions::Sessions;
+use super::surroundings::Surroundings;
 use super::{Layer, RemoteEvent};
 
 /// RA-13: an OIC client without other XMPP features.
@@ -74,6 +75,7 @@ enum Next {
 
 pub(super) async fn run(
     sessions: Arc<Sessions>,
+    mut surroundings: Surroundings,
     mut wishes: mpsc::UnboundedReceiver<Wish>,
     events: mpsc::Sender<RemoteEvent>,
 ) {
@@ -87,7 +89,7 @@ pub(super) async fn run(
             }
             Some(wanted) => {
                 let began = Instant::now();
-                let next = connected(&sessions, wanted, &mut wishes, &events).await;
+                let next = connected(&sessions, wanted, &mut surroundings, &mut wishes, &events).await;
                 sessions.detach();
                 match next {
                     Next::Wished(wish) => Some(wish),
@@ -103,6 +105,11 @@ pub(super) async fn run(
                         tokio::select! {
                             wish = wishes.recv() => wish,
                             () = sleep(wait) => Some(Wish::TryNow),
+                            // What was in the way may have gone.
+                            () = surroundings.changed() => {
+                                failures = 0;
+                                Some(Wish::TryNow)
+                            }
                         }
                     }
                 }
@@ -111,6 +118,7 @@ pub(super) async fn run(
         match wish {
             Some(Wish::Use(wanted)) => {
                 failures = 0;
+                sessions.forget_limit();
                 account = wanted;
             }
             Some(Wish::TryNow) => {}
@@ -133,6 +141,7 @@ fn backoff(failures: u32) -> Duration {
 async fn connected(
     sessions: &Arc<Sessions>,
     account: &Account,
+    surroundings: &mut Surroundings,
     wishes: &mut mpsc::UnboundedReceiver<Wish>,
     events: &mpsc::Sender<RemoteEvent>,
 ) -> Next {
@@ -153,6 +162,10 @@ async fn connected(
     loop {
         let event = tokio::select! {
             event = incoming.recv() => event,
+            () = surroundings.changed() => {
+                handle.doubt();
+                continue;
+            }
             wish = wishes.recv() => match wish {
                 Some(Wish::TryNow) => continue,
                 wish => {
@@ -168,7 +181,12 @@ async fn connected(
             {
                 return Next::Failed(Failure { layer: homeward_xmpp::Layer::Tcp, cause: Cause::TooManySessions });
             }
-            Some(Event::Ended(cause)) => return Next::Failed(Failure { layer: homeward_xmpp::Layer::Tcp, cause }),
+            Some(Event::Ended(cause)) => {
+                if matches!(&cause, Cause::StreamError(words) if words.starts_with("PolicyViolation")) {
+                    sessions.was_too_large();
+                }
+                return Next::Failed(Failure { layer: homeward_xmpp::Layer::Tcp, cause });
+            }
             Some(Event::Presence(presence)) => {
                 if let Some(gone) = gone(&presence) {
                     sessions.forget(&gone);
@@ -178,8 +196,10 @@ async fn connected(
                 }
             }
             Some(Event::Message(message)) => {
-                if message.from.as_ref().is_some_and(|from| people.may_talk(from)) {
-                    sessions.message(&message);
+                if message.from.as_ref().is_some_and(|from| people.may_talk(from))
+                    && let Some(jid) = sessions.message(&message)
+                {
+                    let _ = events.send(RemoteEvent::CutOff(jid)).await;
                 }
             }
             Some(Event::Ibb(iq)) => {

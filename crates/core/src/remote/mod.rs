@@ -3,12 +3,15 @@
 //! Scope: everything that goes through the XMPP server. Non-scope: the session itself (`homeward_xmpp`), the payloads
 //! (`homeward_protocol::remote`), and what devices are to the person (`home`).
 
+mod allowance;
 mod crudn;
 mod dialogue;
 mod link;
 mod peer;
 mod people;
 mod sessions;
+mod surroundings;
+mod traffic;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +30,8 @@ use crate::view::Layer;
 pub(crate) use link::{layer_view, roster_of};
 pub(crate) use peer::Notifications;
 use sessions::Sessions;
+use surroundings::Surroundings;
+pub use surroundings::WallClock;
 
 /// What changed at the server.
 #[derive(Debug)]
@@ -52,6 +57,8 @@ pub(crate) enum RemoteEvent {
     },
     /// A device is no longer available.
     Gone(FullJid),
+    /// A peer sent so much that it is not heard for a while. Nothing can be concluded about others.
+    CutOff(FullJid),
 }
 
 /// Why a remote request brought no answer.
@@ -60,6 +67,9 @@ pub(crate) enum RemoteError {
     /// We are not connected, or the device is not there: nothing was sent.
     #[error("the device is not reachable over the server")]
     NotThere,
+    /// The device sent too much, and is not heard for a while: nothing was sent.
+    #[error("the device sends too much, and is not heard for a minute")]
+    CutOff,
     /// The device refused a session: nothing was sent.
     #[error("the device refuses a session ({0})")]
     SessionRefused(String),
@@ -90,11 +100,11 @@ pub(crate) struct Remote {
 
 impl Remote {
     /// Starts without an account: offline.
-    pub(crate) fn start(events: mpsc::Sender<RemoteEvent>) -> Self {
+    pub(crate) fn start(clock: WallClock, events: mpsc::Sender<RemoteEvent>) -> Self {
         let sessions = Arc::new(Sessions::default());
         // Unbounded: only the person's own acts are sent here.
         let (wishes, wished) = mpsc::unbounded_channel();
-        let link = tokio::spawn(link::run(sessions.clone(), wished, events));
+        let link = tokio::spawn(link::run(sessions.clone(), Surroundings::observe(clock), wished, events));
         Self { sessions, wishes, _link: Arc::new(AbortOnDropHandle::new(link)) }
     }
 
@@ -117,13 +127,13 @@ impl Remote {
     }
 
     /// One request to a device, in its session; opens one if there is none. One request at a time per device, as the
-    /// payload has no id; more with a device that returns ours.
+    /// payload has no id; more with a device that returns ours. `deadline` is for an idle link. With how long it took.
     pub(crate) async fn request(
         &self,
         jid: &FullJid,
         request: &Request,
         deadline: Duration,
-    ) -> Result<Response, RemoteError> {
+    ) -> Result<(Response, Duration), RemoteError> {
         crudn::request(&self.sessions, jid, request, deadline).await
     }
 

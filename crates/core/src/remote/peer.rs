@@ -15,8 +15,9 @@ use uuid::Uuid;
 use xmpp_parsers::jid::FullJid;
 
 use super::RemoteError;
-use super::dialogue::{Asked, Dialogue, Outcome, Place};
+use super::dialogue::{Asked, Dialogue, Heard, Outcome, Place};
 use super::sessions::{NotSent, OpenSession, Sessions};
+use super::traffic::Load;
 
 /// Our choice: requests out at once with a peer that returns our ids.
 const PIPELINED: usize = 8;
@@ -115,9 +116,12 @@ impl Peer {
         let (out, answer) = oneshot::channel();
         // Before it is sent: the answer may be faster than we are.
         lock(&self.dialogue).ask(Asked { id: id.clone(), sid: session.sid().to_owned(), answer: out, observer });
-        let mut question = Question { peer: self.clone(), session, id, answer, sent: false };
+        let (load, more) = session.begin(message.len());
+        let until = until + more;
+        let mut question =
+            Question { peer: self.clone(), session, id, answer, until, sent: None, load, took: None };
         match timeout_at(until, question.session.send(message)).await {
-            Ok(Ok(())) => question.sent = true,
+            Ok(Ok(())) => question.sent = Some(Instant::now()),
             Ok(Err(NotSent::Over)) => return Ok(None),
             Ok(Err(NotSent::TooLarge(too_large))) => return Err(too_large.into()),
             Err(_) => return Err(RemoteError::NoAnswer { sent: false }),
@@ -138,19 +142,19 @@ impl Peer {
         let id = question.id.clone();
         // Made before the answer is waited for: an observation that nobody reads is ended, however that comes about.
         let mut notifications = Notifications { first: None, incoming, id, href, peer: self.clone(), session };
-        notifications.first = Some(question.answer(until).await?);
+        notifications.first = Some(question.answer().await?.0);
         Ok(notifications)
     }
 
-    /// Takes a response. False ends the session that it came in.
-    pub(super) fn hear(&self, place: Place<'_>, response: Response, id: Option<&str>) -> bool {
+    /// Takes a response.
+    pub(super) fn hear(&self, place: Place<'_>, response: Response, id: Option<&str>) -> Heard {
         let mut dialogue = lock(&self.dialogue);
         let returned_ids = dialogue.returns_ids();
-        let goes_on = dialogue.hear(place, response, id);
+        let heard = dialogue.hear(place, response, id);
         if dialogue.returns_ids() && !returned_ids {
             self.turns.add_permits(PIPELINED - 1);
         }
-        goes_on
+        heard
     }
 
     /// Takes what could not be read in this session of ours. False ends it.
@@ -186,24 +190,34 @@ pub(super) struct Question {
     session: Arc<OpenSession>,
     id: String,
     answer: oneshot::Receiver<Outcome>,
-    sent: bool,
+    /// With what the link needs to carry it.
+    until: Instant,
+    sent: Option<Instant>,
+    load: Option<Load>,
+    took: Option<Duration>,
 }
 
 impl Question {
-    /// Waits for what becomes of it.
-    pub(super) async fn answer(mut self, until: Instant) -> Outcome {
-        match timeout_at(until, &mut self.answer).await {
+    /// Waits for what becomes of it; and how long that took.
+    pub(super) async fn answer(mut self) -> Result<(Response, Duration), RemoteError> {
+        let outcome = match timeout_at(self.until, &mut self.answer).await {
             Ok(outcome) => outcome.unwrap_or(Err(RemoteError::Cut)),
             Err(_) => Err(RemoteError::NoAnswer { sent: true }),
-        }
+        };
+        let took = self.sent.map(|sent| sent.elapsed()).unwrap_or_default();
+        self.took = outcome.is_ok().then_some(took);
+        outcome.map(|response| (response, took))
     }
 }
 
 impl Drop for Question {
     fn drop(&mut self) {
+        if let Some(load) = self.load {
+            self.session.finish(load, self.took.is_some());
+        }
         let returns_ids = {
             let mut dialogue = lock(&self.peer.dialogue);
-            if !dialogue.give_up(&self.id) || !self.sent {
+            if !dialogue.give_up(&self.id) || self.sent.is_none() {
                 return;
             }
             dialogue.returns_ids()

@@ -23,13 +23,17 @@ use xmpp_parsers::ns;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
 use super::RemoteError;
-use super::dialogue::Place;
+use super::allowance::Allowance;
+use super::dialogue::{Heard, Place};
 use super::peer::Peer;
+use super::traffic::{Load, Traffic, on_the_wire};
 
 /// Our choice: sessions that one peer may open towards us.
 const MAX_OPENED_BY_PEER: usize = 4;
 /// Our choice: sessions that all peers together may open towards us.
 const MAX_OPENED_BY_ALL: usize = 256;
+/// Our choice: peers whose allowance is kept in mind; those that used none of theirs are not.
+const MAX_ALLOWANCES: usize = 1024;
 /// What a stanza holds besides the base64: addresses, ids, tags. `requirements.md`'s 1 KiB.
 const STANZA_OVERHEAD: u32 = 1024;
 /// The block that we offer to a peer that finds the first offer too large (XEP-0047 §2.1).
@@ -42,6 +46,8 @@ const HINTS: &str = "urn:xmpp:hints";
 #[derive(Default)]
 pub(super) struct Sessions {
     state: Mutex<State>,
+    /// What the server takes, where it closed the stream over a larger stanza; outlives the connection.
+    learnt_limit: Mutex<Option<u32>>,
 }
 
 #[derive(Default)]
@@ -49,6 +55,11 @@ struct State {
     handle: Option<Handle>,
     open: HashMap<Key, Entry>,
     peers: HashMap<FullJid, Arc<Peer>>,
+    traffic: Traffic,
+    /// Of the full JIDs that sent something lately.
+    allowances: HashMap<FullJid, Allowance>,
+    /// The largest stanza that was sent on this connection, in bytes.
+    largest_sent: usize,
 }
 
 /// A session is known by who is at the other end, and its `sid`.
@@ -57,6 +68,18 @@ type Key = (FullJid, String);
 struct Entry {
     stream: Bytestream,
     opened_by_peer: bool,
+}
+
+/// What became of a block.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Well,
+    /// Of no session that is open.
+    NotOurs,
+    /// It ended its session.
+    Over,
+    /// It ended all sessions with its sender.
+    TooMuch,
 }
 
 /// Why a message was not sent.
@@ -86,6 +109,26 @@ impl Sessions {
         }
     }
 
+    /// The server ended the stream because of something that we sent: a stanza that was too large for it, unless all
+    /// were small. Offers are smaller from now on.
+    pub(super) fn was_too_large(&self) {
+        let largest = u32::try_from(self.state().largest_sent).unwrap_or(u32::MAX);
+        if largest > 2 * STANZA_OVERHEAD + u32::from(SMALL_BLOCK) {
+            let mut learnt = self.learnt_limit.lock().unwrap_or_else(PoisonError::into_inner);
+            *learnt = Some(learnt.unwrap_or(u32::MAX).min(largest / 4 * 3));
+        }
+    }
+
+    /// Another server takes what it takes.
+    pub(super) fn forget_limit(&self) {
+        *self.learnt_limit.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn largest_block(&self, handle: &Handle) -> u16 {
+        let learnt = *self.learnt_limit.lock().unwrap_or_else(PoisonError::into_inner);
+        largest_block(handle.stanza_limit().into_iter().chain(learnt).min())
+    }
+
     /// Somebody has gone: the sessions with them are over.
     pub(super) fn forget(&self, jid: &FullJid) {
         let mut state = self.state();
@@ -112,6 +155,14 @@ impl Sessions {
         self.state().handle.clone()
     }
 
+    fn begin(&self, message: usize) -> (Load, Duration) {
+        self.state().traffic.begin(message)
+    }
+
+    fn finish(&self, load: Load, answered: bool) {
+        self.state().traffic.end(load, answered);
+    }
+
     /// Opens a session to a device (RA-16). A device that finds the block too large is offered a smaller one, once.
     pub(super) async fn open(
         self: &Arc<Self>,
@@ -119,7 +170,10 @@ impl Sessions {
         deadline: Duration,
     ) -> Result<Arc<OpenSession>, RemoteError> {
         let handle = self.handle().ok_or(RemoteError::NotThere)?;
-        let mut block_size = largest_block(handle.stanza_limit());
+        if !self.is_heard(jid) {
+            return Err(RemoteError::CutOff);
+        }
+        let mut block_size = self.largest_block(&handle);
         loop {
             let sid = Uuid::new_v4().simple().to_string();
             let open = Open { block_size, sid: StreamId(sid.clone()), stanza: Carrier::Message };
@@ -150,34 +204,49 @@ impl Sessions {
         }
     }
 
-    /// A message: a block of a known session, or nothing of ours.
-    pub(super) fn message(&self, message: &Message) {
-        let Some(jid) = message.from.clone().and_then(|from| from.try_into_full().ok()) else { return };
+    /// A message: a block of a known session, or nothing of ours. Returns who is cut off for sending too much.
+    pub(super) fn message(&self, message: &Message) -> Option<FullJid> {
+        let jid = message.from.clone()?.try_into_full().ok()?;
         // A block that was stored and comes late must not be taken for one of today.
         if message.payloads.iter().any(|payload| payload.is("delay", ns::DELAY)) {
-            return;
+            return None;
         }
         if message.type_ == MessageType::Error {
             // Our own block came back: it did not arrive, and IBB has no resend. Servers need not repeat what it was.
             if let Some((sid, _)) = message.id.as_ref().and_then(|id| id.0.rsplit_once('-')) {
                 self.end(&jid, sid);
             }
-            return;
+            return None;
         }
+        let mut cut_off = false;
         for payload in message.payloads.iter().filter(|payload| payload.is("data", ns::IBB)) {
-            self.data(&jid, payload);
+            cut_off |= self.data(&jid, payload) == Taken::TooMuch;
         }
+        cut_off.then_some(jid)
     }
 
     /// A block of a session; one that cannot be read, or is out of order, ends it.
-    fn data(&self, jid: &FullJid, payload: &Element) -> bool {
-        let Some(sid) = payload.attr("sid") else { return false };
-        let mut state = self.state();
-        let Some(entry) = state.open.get_mut(&(jid.clone(), sid.to_owned())) else { return false };
+    fn data(&self, jid: &FullJid, payload: &Element) -> Taken {
+        let Some(sid) = payload.attr("sid") else { return Taken::NotOurs };
+        let key = (jid.clone(), sid.to_owned());
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let Some(entry) = state.open.get_mut(&key) else { return Taken::NotOurs };
         let place = if entry.opened_by_peer { Place::Theirs } else { Place::Ours(sid) };
-        let whole = read_data(payload).map(|data| entry.stream.receive(data.seq, data.data));
+        let data = read_data(payload);
+        let bytes = data.as_ref().map_or(0, |data| data.data.len());
+        state.traffic.moved(bytes);
+        if state.allowances.len() >= MAX_ALLOWANCES {
+            state.allowances.retain(|_, allowance| !allowance.is_whole());
+        }
+        if !state.allowances.entry(jid.clone()).or_default().takes(bytes) {
+            drop(guard);
+            self.cut_off(jid);
+            return Taken::TooMuch;
+        }
+        let whole = data.map(|data| entry.stream.receive(data.seq, data.data));
         let peer = state.peers.get(jid).cloned();
-        drop(state);
+        drop(guard);
         let goes_on = match whole {
             Some(Ok(Some(message))) => self.hear(jid, sid, peer.as_deref(), place, &message),
             Some(Ok(None)) => true,
@@ -189,14 +258,39 @@ impl Sessions {
         };
         if !goes_on {
             self.end(jid, sid);
+            return Taken::Over;
         }
-        goes_on
+        Taken::Well
+    }
+
+    /// Ends all sessions with a peer, its own and ours. It is not heard for a while.
+    fn cut_off(&self, jid: &FullJid) {
+        tracing::warn!("{jid} sends too much, and is not heard for {:?}", super::allowance::SILENCE);
+        let sids: Vec<String> = {
+            let state = self.state();
+            state.open.keys().filter(|(peer, _)| peer == jid).map(|(_, sid)| sid.clone()).collect()
+        };
+        for sid in sids {
+            self.end(jid, &sid);
+        }
+    }
+
+    fn is_heard(&self, jid: &FullJid) -> bool {
+        self.state().allowances.get_mut(jid).is_none_or(Allowance::is_heard)
     }
 
     /// A whole message. False ends the session.
     fn hear(&self, jid: &FullJid, sid: &str, peer: Option<&Peer>, place: Place<'_>, message: &[u8]) -> bool {
         match rest::decode(message) {
-            Ok(Rest::Response { response, id }) => peer.is_none_or(|peer| peer.hear(place, response, id.as_deref())),
+            Ok(Rest::Response { response, id }) => {
+                let Some(heard) = peer.map(|peer| peer.hear(place, response, id.as_deref())) else { return true };
+                if heard == Heard::Answer
+                    && let Some(allowance) = self.state().allowances.get_mut(jid)
+                {
+                    allowance.was_asked_for(message.len());
+                }
+                heard != Heard::Nonsense
+            }
             // A device that is a client too may send requests; we serve none (RA-9).
             Ok(Rest::Request { id, .. }) => {
                 let refusal = Response::status(Status::METHOD_NOT_ALLOWED);
@@ -224,9 +318,12 @@ impl Sessions {
 
     /// Sends one message as one block (RA-17). Blocks are numbered in the order in which they are queued.
     fn send(&self, jid: &FullJid, sid: &str, message: Vec<u8>, place: homeward_xmpp::Place<'_>) -> Result<(), NotSent> {
-        let mut state = self.state();
+        let mut guard = self.state();
+        let state = &mut *guard;
         let entry = state.open.get_mut(&(jid.clone(), sid.to_owned())).ok_or(NotSent::Over)?;
         let block = entry.stream.send(message).map_err(NotSent::TooLarge)?;
+        state.traffic.moved(block.data.len());
+        state.largest_sent = state.largest_sent.max(on_the_wire(block.data.len()));
         place.send(carrying(jid, Data { seq: block.seq, sid: StreamId(sid.to_owned()), data: block.data }).into());
         Ok(())
     }
@@ -243,7 +340,11 @@ impl Sessions {
             Err(_) => Err(DefinedCondition::NotAcceptable),
             Ok(jid) if payload.is("open", ns::IBB) => self.opened(&jid, payload),
             Ok(jid) if payload.is("data", ns::IBB) => {
-                self.data(&jid, payload).then_some(()).ok_or(DefinedCondition::ItemNotFound)
+                match self.data(&jid, payload) {
+                    Taken::Well => Ok(()),
+                    Taken::NotOurs | Taken::Over => Err(DefinedCondition::ItemNotFound),
+                    Taken::TooMuch => Err(DefinedCondition::PolicyViolation),
+                }
             }
             Ok(jid) if payload.is("close", ns::IBB) => {
                 let known = self.over(&jid, payload.attr("sid").unwrap_or_default());
@@ -264,6 +365,9 @@ impl Sessions {
     fn opened(&self, jid: &FullJid, payload: &Element) -> Result<(), DefinedCondition> {
         let open = Open::try_from(payload.clone()).map_err(|_| DefinedCondition::BadRequest)?;
         let key = (jid.clone(), open.sid.0);
+        if !self.is_heard(jid) {
+            return Err(DefinedCondition::PolicyViolation);
+        }
         let mut state = self.state();
         let theirs = state.open.iter().filter(|(_, entry)| entry.opened_by_peer);
         let (all, of_peer) =
@@ -367,6 +471,22 @@ impl OpenSession {
         let place = self.handle.place().await.map_err(|_| NotSent::Over)?;
         let sessions = self.sessions.upgrade().ok_or(NotSent::Over)?;
         sessions.send(&self.jid, &self.sid, message, place)
+    }
+
+    /// A request of this size goes out; and how much longer than on an idle link its answer may take.
+    pub(super) fn begin(&self, message: usize) -> (Option<Load>, Duration) {
+        let sessions = self.sessions.upgrade();
+        sessions.map_or((None, Duration::ZERO), |sessions| {
+            let (load, more) = sessions.begin(message);
+            (Some(load), more)
+        })
+    }
+
+    /// It was answered, or is waited for no more.
+    pub(super) fn finish(&self, load: Load, answered: bool) {
+        if let Some(sessions) = self.sessions.upgrade() {
+            sessions.finish(load, answered);
+        }
     }
 
     /// Says something that nobody waits for.

@@ -48,6 +48,8 @@ pub struct Device {
     pub values: BTreeMap<Href, Reported>,
     /// What was asked and is not a fact yet, by resource path.
     pub wishes: BTreeMap<Href, Wish>,
+    /// Why it is not listened to now, though it is there.
+    pub trouble: Option<Error>,
     /// Whether the details (resources, name) were read since it came online.
     pub described: bool,
 }

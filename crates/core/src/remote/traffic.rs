@@ -1,0 +1,116 @@
+//! What is under way on the link, and how long it takes to get through.
+//!
+//! Scope: an estimate, so that a slow link or a server's rate limit makes answers late and not failed. Non-scope: how
+//! fast a device is (`home::pace`).
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Our choice: the rate that is assumed before one was seen, in bytes per second.
+const ASSUMED_RATE: f64 = 4_096.0;
+/// Our choice: no link is waited for as if it were slower, in bytes per second.
+const SLOWEST_RATE: f64 = 500.0;
+/// Our choice: no message is waited for longer on account of the link.
+const LONGEST: Duration = Duration::from_secs(120);
+/// What the answer to a small request takes on the wire, in bytes: measured on the messages of usual devices.
+const USUAL_ANSWER: usize = 1_200;
+/// What a stanza adds to the base64 of its block, in bytes.
+const ENVELOPE: usize = 400;
+
+/// The link's load and rate.
+#[derive(Debug)]
+pub(super) struct Traffic {
+    under_way: usize,
+    moved: u64,
+    rate: f64,
+}
+
+/// One request's part in it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Load {
+    bytes: usize,
+    began: Instant,
+    moved_then: u64,
+}
+
+impl Default for Traffic {
+    fn default() -> Self {
+        Self { under_way: 0, moved: 0, rate: ASSUMED_RATE }
+    }
+}
+
+/// What a message takes on the wire, in bytes.
+pub(super) fn on_the_wire(message: usize) -> usize {
+    message.div_ceil(3) * 4 + ENVELOPE
+}
+
+impl Traffic {
+    /// A message went or came.
+    pub(super) fn moved(&mut self, message: usize) {
+        self.moved = self.moved.saturating_add(u64::try_from(on_the_wire(message)).unwrap_or(u64::MAX));
+    }
+
+    /// A request of this size goes out; and how much longer than on an idle link its answer may take.
+    pub(super) fn begin(&mut self, message: usize) -> (Load, Duration) {
+        let bytes = on_the_wire(message).saturating_add(USUAL_ANSWER);
+        self.under_way = self.under_way.saturating_add(bytes);
+        let load = Load { bytes, began: Instant::now(), moved_then: self.moved };
+        let seconds = f64::from(u32::try_from(self.under_way).unwrap_or(u32::MAX)) / self.rate.max(SLOWEST_RATE);
+        (load, Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).min(LONGEST))
+    }
+
+    /// Its answer came, or is waited for no more.
+    pub(super) fn end(&mut self, load: Load, answered: bool) {
+        self.under_way = self.under_way.saturating_sub(load.bytes);
+        let seconds = load.began.elapsed().as_secs_f64();
+        if !answered || seconds <= 0.0 {
+            return;
+        }
+        // What moved meanwhile is the least that the link can do.
+        let moved = u32::try_from(self.moved.saturating_sub(load.moved_then)).unwrap_or(u32::MAX);
+        let seen = f64::from(moved) / seconds;
+        self.rate = if seen > self.rate { seen } else { self.rate * 0.875 + seen * 0.125 };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fast_link_adds_next_to_nothing_and_a_slow_one_what_it_takes() {
+        let mut traffic = Traffic::default();
+        for (pause, expected) in [(10, 0.0..0.2), (8_000, 10.0..60.0)] {
+            for _ in 0..60 {
+                let (load, _) = traffic.begin(3_000);
+                tokio::time::advance(Duration::from_millis(pause)).await;
+                traffic.moved(3_000);
+                traffic.moved(600);
+                traffic.end(load, true);
+            }
+            let (load, more) = traffic.begin(9_000);
+            assert!(expected.contains(&more.as_secs_f64()), "{pause}: {more:?}");
+            traffic.end(load, false);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_under_way_before_it_counts_and_what_was_given_up_does_not() {
+        let mut traffic = Traffic::default();
+        let (load, alone) = traffic.begin(300);
+        let (second, behind) = traffic.begin(300);
+        assert!(behind > alone);
+        traffic.end(load, false);
+        traffic.end(second, false);
+        assert_eq!(traffic.begin(300).1, alone);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_waited_for_without_end() {
+        let mut traffic = Traffic::default();
+        for _ in 0..10_000 {
+            assert!(traffic.begin(65_535).1 <= LONGEST);
+        }
+    }
+}
