@@ -69,6 +69,7 @@ impl Exit {
             | Code::CertificateUnknown
             | Code::CertificateExpired
             | Code::CertificateWrongName
+            | Code::CertificateChanged
             | Code::NoSafeMechanism
             | Code::NotAuthorized
             | Code::AccountDisabled
@@ -136,6 +137,7 @@ mod tests {
             (Code::TcpRefused, 3),
             (Code::NotAuthorized, 4),
             (Code::CertificateWrongName, 4),
+            (Code::CertificateChanged, 4),
             (Code::ServerNotProven, 4),
             (Code::OutcomeUnknown, 5),
         ] {

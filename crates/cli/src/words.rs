@@ -39,6 +39,10 @@ fn advice(code: Code) -> &'static str {
         Code::CertificateUnknown => "If you know its authority, give the certificate's file by `account set --ca`.",
         Code::CertificateExpired => "Its operator has to renew it; or this computer's clock is wrong.",
         Code::CertificateWrongName => "It must be for the domain of the JID; check the JID and the server's address.",
+        Code::CertificateChanged => {
+            "Somebody may stand between this computer and the server: nothing was sent. Ask its operator whether the \
+             certificate was renewed, compare the new fingerprint, and only then save it by `account set --pin`."
+        }
         Code::NotAuthorized => "Check the JID and the password; `account set` takes new ones.",
         Code::AccountDisabled => "Ask the server's operator.",
         Code::ServerNotProven => "It may be an impostor: do not sign in there before you know why.",

@@ -53,6 +53,8 @@ pub enum Code {
     CertificateExpired,
     /// The certificate is for another name than the JID's domain.
     CertificateWrongName,
+    /// The certificate is not the only one that the person trusts.
+    CertificateChanged,
     /// The server offers no sign-in that keeps the password to itself (PLAIN only, say).
     NoSafeMechanism,
     /// Wrong user name or password.
@@ -170,9 +172,12 @@ impl Error {
             Cause::HostUnknown => (Code::HostUnknown, None),
             Cause::TlsNotOffered => (Code::TlsNotOffered, None),
             Cause::Tls(words) => (Code::TlsFailed, Some(words.clone())),
-            Cause::CertificateUnknown { fingerprint } => (Code::CertificateUnknown, Some(fingerprint.clone())),
-            Cause::CertificateExpired => (Code::CertificateExpired, None),
-            Cause::CertificateWrongName => (Code::CertificateWrongName, None),
+            Cause::CertificateUnknown(shown) => (Code::CertificateUnknown, Some(shown.fingerprint.to_string())),
+            Cause::CertificateExpired(shown) => (Code::CertificateExpired, Some(shown.fingerprint.to_string())),
+            Cause::CertificateWrongName(shown) => (Code::CertificateWrongName, Some(shown.fingerprint.to_string())),
+            Cause::CertificateChanged { pinned, shown } => {
+                (Code::CertificateChanged, Some(format!("trusted {pinned}, shown {}", shown.fingerprint)))
+            }
             Cause::NoSafeMechanism { offered } => (Code::NoSafeMechanism, Some(offered.join(", "))),
             Cause::NotAuthorized => (Code::NotAuthorized, None),
             Cause::AccountRefused(words) => (Code::AccountDisabled, Some(words.clone())),

@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::Error as TlsError;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{CertificateError, Error as TlsError};
 use tokio_xmpp::xmlstream::{
     FallibleStreamElement, PendingFeaturesRecv, ReadError, RecvFeaturesError, StreamHeader, Timeouts, XmlStream,
     XmppStreamElement, initiate_stream,
@@ -192,17 +192,9 @@ fn no_features(error: RecvFeaturesError) -> Cause {
 }
 
 fn refused_tls(error: &io::Error, refused: &RefusedCertificate) -> Cause {
-    use CertificateError as C;
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
     match tls {
-        Some(TlsError::InvalidCertificate(reason)) => match reason {
-            C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => {
-                Cause::CertificateExpired
-            }
-            C::NotValidForName | C::NotValidForNameContext { .. } => Cause::CertificateWrongName,
-            _ => Cause::CertificateUnknown { fingerprint: refused.fingerprint() },
-        },
-        Some(other) => Cause::Tls(other.to_string()),
+        Some(error) => refused.cause(error).unwrap_or_else(|| Cause::Tls(error.to_string())),
         None if error.kind() == io::ErrorKind::UnexpectedEof => Cause::Closed,
         None => Cause::Lost(error.to_string()),
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::certificate::{Certificate, Fingerprint};
+
 /// The layers of a sign-in, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
@@ -71,16 +73,21 @@ pub enum Cause {
     Tls(String),
     /// Nobody we trust signed the certificate.
     #[error("nobody we trust signed the server's certificate")]
-    CertificateUnknown {
-        /// SHA-256 over the certificate, as `AB:CD:…`.
-        fingerprint: String,
-    },
+    CertificateUnknown(Box<Certificate>),
     /// The certificate's time is over, or has not begun.
     #[error("the server's certificate is not valid now")]
-    CertificateExpired,
+    CertificateExpired(Box<Certificate>),
     /// The certificate is for another name than the JID's domain.
     #[error("the server's certificate is for another name")]
-    CertificateWrongName,
+    CertificateWrongName(Box<Certificate>),
+    /// Only one certificate is trusted, and this is another: somebody may stand between us and the server.
+    #[error("the server shows another certificate than the only one that is trusted")]
+    CertificateChanged {
+        /// The trusted one.
+        pinned: Fingerprint,
+        /// The one that was shown.
+        shown: Box<Certificate>,
+    },
     /// No mechanism that keeps the password here.
     #[error("the server offers no safe way to sign in (only {})", offered.join(", "))]
     NoSafeMechanism {
@@ -128,6 +135,17 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// The certificate that was shown and refused.
+    pub fn certificate(&self) -> Option<&Certificate> {
+        match self {
+            Cause::CertificateUnknown(shown)
+            | Cause::CertificateExpired(shown)
+            | Cause::CertificateWrongName(shown)
+            | Cause::CertificateChanged { shown, .. } => Some(shown),
+            _ => None,
+        }
+    }
+
     pub(crate) fn at(self, layer: Layer) -> Failure {
         Failure { layer, cause: self }
     }

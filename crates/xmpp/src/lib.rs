@@ -7,6 +7,7 @@
 //!
 //! Drive it: [`sign_in`], then read [`Session::events`] until [`Event::Ended`], and act through [`Handle`].
 
+mod certificate;
 mod connect;
 mod failure;
 mod live;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use xmpp_parsers::jid::BareJid;
 use zeroize::Zeroizing;
 
+pub use certificate::{Certificate, Fingerprint, NoFingerprint};
 pub use failure::{Cause, Failure, Layer};
 pub use session::{Closed, Event, Handle, IqFailure, Place, Session};
 pub use sign_in::sign_in;
@@ -39,7 +41,7 @@ pub struct Account {
     pub server: String,
     /// Its port.
     pub port: u16,
-    /// Which authorities may vouch for the server.
+    /// Which certificates are believed.
     pub trust: Trust,
     /// How long one layer may take.
     pub layer_deadline: Duration,

@@ -1,30 +1,40 @@
-//! Which certificates are believed: the system's authorities, and at most one file of the person's own.
+//! Which certificates are believed: the system's authorities and at most one file of the person's own, or one certificate
+//! alone.
 //!
 //! Scope: a TLS configuration for one connection, which remembers the certificate that it refused. Non-scope: names:
 //! the caller gives the JID's domain.
 
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use rustls_platform_verifier::Verifier;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature,
+};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme};
+use tokio_rustls::rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme};
+
+use crate::certificate::{Certificate, Fingerprint};
+use crate::failure::Cause;
 
 /// Our choice: more than any bundle of authorities.
 const MAX_CA_FILE: u64 = 4 * 1024 * 1024;
 
-/// Which authorities may vouch for a server.
+/// Which certificates are believed.
 #[derive(Clone, Debug, Default)]
 pub enum Trust {
-    /// The system's.
+    /// Those that the system's authorities vouch for.
     #[default]
     System,
-    /// The system's, and these.
+    /// Those that the system's authorities vouch for, or these.
     SystemAnd(Vec<CertificateDer<'static>>),
+    /// This one and no other, whoever vouches for it: a person compared its fingerprint with the server's own. The server
+    /// must still sign the handshake with the certificate's key. Issuer, names and dates are not asked: they are there to
+    /// tell a stranger's certificate, and this one is known byte for byte. So it outlives its own end date, and nobody can
+    /// revoke it but the person.
+    Pinned(Fingerprint),
 }
 
 /// Why a CA file is none.
@@ -67,12 +77,13 @@ impl Trust {
     /// # Errors
     /// The system's authorities cannot be loaded.
     pub(crate) fn config(&self) -> Result<(ClientConfig, RefusedCertificate), TlsError> {
-        let verifier = match self {
-            Trust::System => Verifier::new(provider())?,
-            Trust::SystemAnd(extra) => Verifier::new_with_extra_roots(extra.iter().cloned(), provider())?,
+        let judge: Arc<dyn ServerCertVerifier> = match self {
+            Trust::System => Arc::new(Verifier::new(provider())?),
+            Trust::SystemAnd(extra) => Arc::new(Verifier::new_with_extra_roots(extra.iter().cloned(), provider())?),
+            Trust::Pinned(pin) => Arc::new(Pinned { pin: *pin, algorithms: algorithms() }),
         };
-        let refused = RefusedCertificate::default();
-        let witness = Witness { verifier, refused: refused.clone() };
+        let refused = RefusedCertificate { shown: Arc::default(), trust: self.clone() };
+        let witness = Witness { judge, refused: refused.clone() };
         let config = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .dangerous()
@@ -87,20 +98,44 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-/// The fingerprint of the certificate that was refused, once one was.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct RefusedCertificate(Arc<Mutex<Option<String>>>);
+fn algorithms() -> WebPkiSupportedAlgorithms {
+    ring::default_provider().signature_verification_algorithms
+}
+
+/// The certificate that was refused, once one was.
+#[derive(Debug, Clone)]
+pub(crate) struct RefusedCertificate {
+    shown: Arc<Mutex<Option<Certificate>>>,
+    trust: Trust,
+}
 
 impl RefusedCertificate {
-    pub(crate) fn fingerprint(&self) -> String {
-        self.0.lock().ok().and_then(|seen| seen.clone()).unwrap_or_default()
+    /// Why the handshake failed, if the certificate was to blame. It was not where the server only failed to sign with
+    /// the certificate's key.
+    pub(crate) fn cause(&self, error: &TlsError) -> Option<Cause> {
+        let TlsError::InvalidCertificate(reason) = error else { return None };
+        let shown = Box::new(self.shown.lock().ok()?.clone()?);
+        Some(match (&self.trust, reason) {
+            (Trust::Pinned(pinned), _) => Cause::CertificateChanged { pinned: *pinned, shown },
+            (
+                _,
+                CertificateError::Expired
+                | CertificateError::ExpiredContext { .. }
+                | CertificateError::NotValidYet
+                | CertificateError::NotValidYetContext { .. },
+            ) => Cause::CertificateExpired(shown),
+            (_, CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }) => {
+                Cause::CertificateWrongName(shown)
+            }
+            _ => Cause::CertificateUnknown(shown),
+        })
     }
 }
 
-/// The platform's verifier, beside a note of what it refused. It decides nothing itself.
+/// Another verifier, beside a note of what it refused. It decides nothing itself.
 #[derive(Debug)]
 struct Witness {
-    verifier: Verifier,
+    judge: Arc<dyn ServerCertVerifier>,
     refused: RefusedCertificate,
 }
 
@@ -113,11 +148,11 @@ impl ServerCertVerifier for Witness {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        let verdict = self.verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let verdict = self.judge.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
         if verdict.is_err()
-            && let Ok(mut seen) = self.refused.0.lock()
+            && let Ok(mut shown) = self.refused.shown.lock()
         {
-            *seen = Some(fingerprint(end_entity));
+            *shown = Some(Certificate::read(end_entity));
         }
         verdict
     }
@@ -128,7 +163,7 @@ impl ServerCertVerifier for Witness {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.verifier.verify_tls12_signature(message, cert, dss)
+        self.judge.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -137,42 +172,60 @@ impl ServerCertVerifier for Witness {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.verifier.verify_tls13_signature(message, cert, dss)
+        self.judge.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.verifier.supported_verify_schemes()
+        self.judge.supported_verify_schemes()
     }
 }
 
-/// SHA-256 over the DER form, as `AB:CD:…`.
-fn fingerprint(certificate: &CertificateDer<'_>) -> String {
-    let digest = ::ring::digest::digest(&::ring::digest::SHA256, certificate);
-    digest.as_ref().iter().enumerate().fold(String::new(), |mut text, (at, byte)| {
-        let colon = if at == 0 { "" } else { ":" };
-        write!(text, "{colon}{byte:02X}").expect("a String takes all");
-        text
-    })
+/// Believes one certificate, and that only from a server that has its key.
+#[derive(Debug)]
+struct Pinned {
+    pin: Fingerprint,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl ServerCertVerifier for Pinned {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        if Fingerprint::of(end_entity) == self.pin {
+            Ok(ServerCertVerified::assertion())
+        } else {
+            Err(TlsError::InvalidCertificate(CertificateError::ApplicationVerificationFailure))
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls12_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        verify_tls13_signature(message, cert, dss, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_file_that_is_no_certificate_is_refused() {
-        let folder = std::env::temp_dir().join(format!("homeward-trust-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).expect("a temporary folder");
-        for (name, contents) in [
-            ("empty", ""),
-            ("text", "hello"),
-            ("armour", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
-        ] {
-            let file = folder.join(name);
-            std::fs::write(&file, contents).expect("written");
-            assert!(matches!(Trust::load(Some(&file)), Err(TrustError::NoCertificate)), "{name}");
-        }
-        assert!(matches!(Trust::load(Some(&folder.join("none"))), Err(TrustError::Unreadable(_))));
-        std::fs::remove_dir_all(&folder).expect("removed");
-    }
-}
+#[path = "trust_tests.rs"]
+mod tests;

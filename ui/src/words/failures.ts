@@ -97,6 +97,12 @@ export const failures: Record<Code, FailureWords> = {
     happened: "The server’s certificate is for another name than your account’s.",
     todo: "Check the account address. If it is right, this is not its server, or its certificate is wrong.",
   },
+  "certificate-changed": {
+    short: "Another certificate",
+    happened:
+      "The server shows another certificate than the only one that you trust. Somebody may stand between you and it.",
+    todo: "Nothing was sent. Ask whoever runs the server whether its certificate was changed, before you go on.",
+  },
   "no-safe-mechanism": {
     short: "No safe sign-in",
     happened: "The server offers only sign-ins that give the password away, so we stopped.",

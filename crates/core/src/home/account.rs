@@ -216,8 +216,8 @@ pub(super) async fn check_layers(
         Err(failure) => Err(failure),
     };
     if let Err(Failure { layer, cause }) = signed_in {
-        if let Cause::CertificateUnknown { fingerprint } = &cause {
-            check.certificate = Some(Certificate { fingerprint: fingerprint.clone() });
+        if let Cause::CertificateUnknown(shown) = &cause {
+            check.certificate = Some(Certificate { fingerprint: shown.fingerprint.to_string() });
         }
         let error = Error::from_cause(layer_view(layer), &cause);
         put(&mut check, layer_view(layer), LayerState::Failed { error }, Some(began.elapsed()));

@@ -53,9 +53,10 @@ pub(crate) fn is_final(cause: &Cause) -> bool {
         Cause::NotXmpp
         | Cause::HostUnknown
         | Cause::TlsNotOffered
-        | Cause::CertificateUnknown { .. }
-        | Cause::CertificateExpired
-        | Cause::CertificateWrongName
+        | Cause::CertificateUnknown(_)
+        | Cause::CertificateExpired(_)
+        | Cause::CertificateWrongName(_)
+        | Cause::CertificateChanged { .. }
         | Cause::NoSafeMechanism { .. }
         | Cause::NotAuthorized
         | Cause::AccountRefused(_)
