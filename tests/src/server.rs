@@ -89,6 +89,7 @@ impl Server {
             server: self.host(),
             port: self.port().to_string(),
             ca: ca.to_str().map(str::to_owned),
+            pin: None,
         }
     }
 
@@ -149,5 +150,6 @@ pub fn form_for(jid: &str, port: u16, ca: &Path) -> AccountForm {
         server: "127.0.0.1".to_owned(),
         port: port.to_string(),
         ca: ca.to_str().map(str::to_owned),
+        pin: None,
     }
 }

@@ -182,7 +182,8 @@ fn loopback_is_refused_unless_the_search_is_limited_to_it() {
         let folder = tempfile::tempdir().unwrap();
         let home = open_home(folder.path().to_owned(), |config| config.interfaces = Vec::new()).await;
         for server in ["127.0.0.1", "127.5.5.5", "::1", "localhost"] {
-            let form = AccountForm { jid: JID.into(), server: server.into(), port: "5222".into(), ca: None };
+            let form =
+                AccountForm { jid: JID.into(), server: server.into(), port: "5222".into(), ..AccountForm::default() };
             let refused = home.check_account(&form, Some(Secret::new("any"))).await;
             assert_eq!(refused.err().map(|error| error.code), Some(Code::LoopbackAddress), "{server}");
         }

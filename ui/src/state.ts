@@ -32,6 +32,15 @@ export type HomeState = {
   asked: ReadonlyMap<string, Asked>;
 };
 
+/** The form that leads to this very account. */
+export const formOf = ({ jid, server, port, ca, pin }: Account): AccountForm => ({
+  jid,
+  server,
+  port: String(port),
+  ca,
+  pin,
+});
+
 /**
  * A wish of this window. `settled`: the host has answered, and the device's next event tells how it stands. `turn` tells
  * it from a later wish for the same resource.

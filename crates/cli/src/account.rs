@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use homeward_core::view::{Account, AccountCheck, AccountForm, Keyring, Layer, LayerCheck, LayerState};
+use homeward_core::view::{Account, AccountCheck, AccountForm, Certificate, Keyring, Layer, LayerCheck, LayerState};
 use homeward_core::{Code, Error, Event, Home, Secret};
 use serde::Serialize;
 
 use crate::arguments::{AccountCommand, AccountSet, Common};
+use crate::certificate::{self, CertificateShown};
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, word};
 use crate::password;
@@ -20,12 +21,15 @@ struct Shown {
     server: String,
     port: u16,
     ca: Option<String>,
+    /// Only where one certificate alone is trusted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pin: Option<String>,
 }
 
 impl From<Account> for Shown {
     fn from(account: Account) -> Self {
-        let Account { jid, server, port, ca, .. } = account;
-        Self { jid, server, port, ca }
+        let Account { jid, server, port, ca, pin, has_password: _ } = account;
+        Self { jid, server, port, ca, pin }
     }
 }
 
@@ -38,11 +42,14 @@ struct LayerLine {
     code: Option<Code>,
     message: Option<String>,
     elapsed_ms: Option<u32>,
+    /// The server's, on the line of the layer that refused it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    certificate: Option<CertificateShown>,
 }
 
 impl LayerLine {
-    /// `None` for a layer that has not ended.
-    fn of(check: &LayerCheck) -> Option<Self> {
+    /// `None` for a layer that has not ended. `refused`: the certificate that made the check fail, if one did.
+    fn of(check: &LayerCheck, refused: Option<&Certificate>) -> Option<Self> {
         let error = match &check.state {
             LayerState::Waiting | LayerState::Working => return None,
             LayerState::Passed => None,
@@ -54,6 +61,7 @@ impl LayerLine {
             code: error.map(|error| error.code),
             message: error.map(words::sentence),
             elapsed_ms: check.elapsed_ms,
+            certificate: error.and(refused).map(CertificateShown::from),
         })
     }
 }
@@ -82,7 +90,10 @@ fn show(account: Account, output: Output) -> Result<Exit, Failure> {
         output.line(&format!("JID     {}", shown.jid))?;
         output.line(&format!("Server  {}", shown.server))?;
         output.line(&format!("Port    {}", shown.port))?;
-        output.line(&format!("CA      {}", shown.ca.as_deref().unwrap_or("the system's")))?;
+        match &shown.pin {
+            Some(pin) => output.line(&format!("Trusts  only the certificate {pin}"))?,
+            None => output.line(&format!("CA      {}", shown.ca.as_deref().unwrap_or("the system's")))?,
+        }
     }
     Ok(Exit::Done)
 }
@@ -93,6 +104,7 @@ async fn set(common: &Common, set: &AccountSet, output: Output) -> Result<Exit, 
         server: set.server.clone().unwrap_or_default(),
         port: set.port.clone().unwrap_or_default(),
         ca: set.ca.as_ref().map(|file| file.to_string_lossy().into_owned()),
+        pin: set.pin.clone(),
     };
     let given = match password::given(common.password_stdin)? {
         Some(given) => Some(given),
@@ -117,7 +129,7 @@ async fn set(common: &Common, set: &AccountSet, output: Output) -> Result<Exit, 
 async fn check(common: &Common, home: &Home, patience: Patience, output: Output) -> Result<Exit, Failure> {
     let account = saved(home)?;
     let jid = account.jid.clone();
-    let form = AccountForm { jid: account.jid, server: account.server, port: account.port.to_string(), ca: account.ca };
+    let form = AccountForm::from(account);
     match layers(home, &form, None, patience, output).await {
         Err(Failure::Home(error)) if error.code == Code::PasswordMissing => match password::asked(&jid)? {
             None => Err(error.into()),
@@ -167,12 +179,7 @@ async fn layers(
     });
     match failed {
         None => Ok(Exit::Done),
-        Some(error) => {
-            if let Some(certificate) = &check.certificate {
-                output.note(&format!("the server's certificate has the fingerprint {}", certificate.fingerprint));
-            }
-            Err(error.clone().into())
-        }
+        Some(error) => Err(error.clone().into()),
     }
 }
 
@@ -190,7 +197,8 @@ fn given_up(mut check: AccountCheck, took: Duration) -> AccountCheck {
 
 /// Prints the layers that have ended, past the first `printed`; returns how many are printed then.
 fn print(check: &AccountCheck, printed: usize, output: Output) -> Result<usize, Failure> {
-    let ended: Vec<LayerLine> = check.layers.iter().map_while(LayerLine::of).collect();
+    let line = |layer| LayerLine::of(layer, check.certificate.as_ref());
+    let ended: Vec<LayerLine> = check.layers.iter().map_while(line).collect();
     for line in ended.iter().skip(printed) {
         if output.is_json() {
             output.json(line)?;
@@ -202,6 +210,7 @@ fn print(check: &AccountCheck, printed: usize, output: Output) -> Result<usize, 
             };
             let time = line.elapsed_ms.map(|ms| format!("{ms} ms")).unwrap_or_default();
             output.line(&format!("{:8}  {time:>8}  {state}", word(&line.layer)))?;
+            line.certificate.iter().flat_map(certificate::lines).try_for_each(|line| output.line(&line))?;
         }
     }
     Ok(ended.len().max(printed))
@@ -226,6 +235,7 @@ mod tests {
             server: "xmpp.home.test".into(),
             port: 5222,
             ca: None,
+            pin: None,
             has_password: true,
         };
         assert_eq!(
@@ -236,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_layer_that_passed_has_neither_code_nor_message() {
-        let line = LayerLine::of(&layer(Layer::Dns, LayerState::Passed, Some(3)));
+        let line = LayerLine::of(&layer(Layer::Dns, LayerState::Passed, Some(3)), None);
         assert_eq!(
             serde_json::to_value(line).unwrap(),
             json!({"layer": "dns", "ok": true, "code": null, "message": null, "elapsedMs": 3})
@@ -246,14 +256,14 @@ mod tests {
     #[test]
     fn a_layer_that_failed_has_both_and_one_not_tried_has_no_line() {
         let error = Error::new(Code::NotAuthorized, "the server does not take this user name and password");
-        let line = LayerLine::of(&layer(Layer::Sasl, LayerState::Failed { error }, Some(40)));
+        let line = LayerLine::of(&layer(Layer::Sasl, LayerState::Failed { error }, Some(40)), None);
         let line = serde_json::to_value(line).unwrap();
         assert_eq!(
             (&line["layer"], &line["ok"], &line["code"]),
             (&json!("sasl"), &json!(false), &json!("not-authorized"))
         );
         assert!(line["message"].as_str().unwrap().starts_with("the server does not take"));
-        assert!(LayerLine::of(&layer(Layer::Bind, LayerState::Waiting, None)).is_none());
+        assert!(LayerLine::of(&layer(Layer::Bind, LayerState::Waiting, None), None).is_none());
     }
 
     #[test]
@@ -265,8 +275,30 @@ mod tests {
         ];
         let check = AccountCheck { layers, running: true, warnings: vec![], certificate: None };
         let check = given_up(check, Duration::from_millis(2000));
-        let lines: Vec<_> = check.layers.iter().map_while(LayerLine::of).collect();
+        let lines: Vec<_> = check.layers.iter().map_while(|layer| LayerLine::of(layer, None)).collect();
         assert_eq!(lines.iter().map(|line| line.code).collect::<Vec<_>>(), [None, Some(Code::Silent)]);
         assert_eq!(lines.last().unwrap().elapsed_ms, Some(1999));
+    }
+
+    #[test]
+    fn a_refused_certificate_stands_on_the_line_that_refused_it_and_on_no_other() {
+        let refused = Certificate {
+            fingerprint: "9F:2C".to_owned(),
+            pinned: None,
+            names: vec!["home.test".to_owned()],
+            issuer: Some("Hearth Home Authority".to_owned()),
+            self_issued: false,
+            not_before_ms: Some(1_577_836_800_000),
+            not_after_ms: Some(2_493_072_000_000),
+        };
+        let error = Error::new(Code::CertificateUnknown, "nobody we trust signed the server's certificate");
+        let failed = LayerLine::of(&layer(Layer::Tls, LayerState::Failed { error }, Some(5)), Some(&refused)).unwrap();
+        assert_eq!(
+            serde_json::to_value(failed.certificate).unwrap(),
+            json!({"fingerprint": "9F:2C", "pinned": null, "names": ["home.test"], "issuer": "Hearth Home Authority",
+                "selfIssued": false, "notBefore": "2020-01-01T00:00:00Z", "notAfter": "2049-01-01T00:00:00Z"})
+        );
+        let passed = LayerLine::of(&layer(Layer::Tcp, LayerState::Passed, Some(1)), Some(&refused)).unwrap();
+        assert!(serde_json::to_value(passed).unwrap().get("certificate").is_none());
     }
 }

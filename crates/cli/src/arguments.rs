@@ -107,10 +107,11 @@ pub(crate) enum AccountCommand {
     Set(AccountSet),
     /// Sign in layer by layer, and show how each went
     #[command(after_help = "JSON: one line {layer, ok, code, message, elapsedMs} for each layer that was tried: dns, \
-        tcp, tls, sasl, bind, roster.")]
+        tcp, tls, sasl, bind, roster. Where the server's certificate is refused, its line has certificate: {fingerprint, \
+        pinned, names, issuer, selfIssued, notBefore, notAfter}, too; nothing in it is proven but the fingerprint.")]
     Check,
     /// Show the saved account
-    #[command(after_help = "JSON: {jid, server, port, ca}.")]
+    #[command(after_help = "JSON: {jid, server, port, ca}; pin, too, where one certificate alone is trusted.")]
     Show,
 }
 
@@ -129,6 +130,11 @@ pub(crate) struct AccountSet {
     /// A PEM file with one more certificate authority; the devices must trust it too
     #[arg(long, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
+    /// Trust only the server's certificate with this SHA-256 fingerprint, whoever signed it and whatever its names and
+    /// dates: compare it with the one on the server itself first, for `account check` prints the one that is shown, be it
+    /// an impostor's. The devices must trust it by their own means
+    #[arg(long, value_name = "FINGERPRINT", conflicts_with = "ca")]
+    pub(crate) pin: Option<String>,
 }
 
 /// Which devices to onboard, and how.
@@ -329,6 +335,7 @@ mod tests {
             &["discover", "--timeout", "inf"],
             &["account", "set"],
             &["account", "set", "--jid", "home@home.test", "--password", "secret"],
+            &["account", "set", "--jid", "home@home.test", "--ca", "ca.pem", "--pin", "9F:2C"],
         ] {
             assert!(parsed(line).is_err(), "{line:?}");
         }

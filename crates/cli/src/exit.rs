@@ -45,6 +45,7 @@ impl Exit {
             | Code::ServerInvalid
             | Code::PortInvalid
             | Code::CaFileInvalid
+            | Code::PinInvalid
             | Code::LoopbackAddress
             | Code::NoAccount
             | Code::AddressInvalid

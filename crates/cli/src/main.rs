@@ -4,6 +4,7 @@
 
 mod account;
 mod arguments;
+mod certificate;
 mod devices;
 mod discover;
 mod exit;

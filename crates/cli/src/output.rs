@@ -117,8 +117,8 @@ fn columns<const N: usize>(heads: [&str; N], rows: &[[String; N]]) -> Vec<String
 }
 
 /// A time in milliseconds since the Unix epoch, as RFC 3339 in UTC.
-pub(crate) fn rfc3339(at_ms: u64) -> Option<String> {
-    OffsetDateTime::from_unix_timestamp_nanos(i128::from(at_ms) * 1_000_000).ok()?.format(&Rfc3339).ok()
+pub(crate) fn rfc3339(at_ms: impl Into<i128>) -> Option<String> {
+    OffsetDateTime::from_unix_timestamp_nanos(at_ms.into() * 1_000_000).ok()?.format(&Rfc3339).ok()
 }
 
 /// Now, as RFC 3339 in UTC, to the millisecond.
@@ -159,8 +159,8 @@ mod tests {
 
     #[test]
     fn times_are_rfc_3339_in_utc() {
-        assert_eq!(rfc3339(0).as_deref(), Some("1970-01-01T00:00:00Z"));
-        assert_eq!(rfc3339(1_767_225_599_250).as_deref(), Some("2025-12-31T23:59:59.25Z"));
+        assert_eq!(rfc3339(0_u64).as_deref(), Some("1970-01-01T00:00:00Z"));
+        assert_eq!(rfc3339(1_767_225_599_250_u64).as_deref(), Some("2025-12-31T23:59:59.25Z"));
         assert!(rfc3339(u64::MAX).is_none());
         assert!(now().ends_with('Z') && now().len() <= "2025-12-31T23:59:59.250Z".len());
     }

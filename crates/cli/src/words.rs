@@ -36,7 +36,11 @@ fn advice(code: Code) -> &'static str {
             "Its operator has to allow it; Homeward does not go on without, for the password's sake."
         }
         Code::TlsFailed => "Check that the server offers TLS 1.2 or later at this port.",
-        Code::CertificateUnknown => "If you know its authority, give the certificate's file by `account set --ca`.",
+        Code::PinInvalid => "Give the certificate's SHA-256 fingerprint, and no CA file beside it.",
+        Code::CertificateUnknown => {
+            "If you know its authority, give the authority's file by `account set --ca`. Or compare the fingerprint with \
+             the one on the server, and give it by `account set --pin`."
+        }
         Code::CertificateExpired => "Its operator has to renew it; or this computer's clock is wrong.",
         Code::CertificateWrongName => "It must be for the domain of the JID; check the JID and the server's address.",
         Code::CertificateChanged => {
@@ -119,6 +123,10 @@ pub(crate) fn warning(warning: AccountWarning) -> &'static str {
     match warning {
         AccountWarning::PrivateAddress => "the server's address is a private one: devices reach it from home only",
         AccountWarning::OwnCa => "the devices must trust this certificate authority too",
+        AccountWarning::PinnedCertificate => {
+            "only this one certificate is trusted, and another is refused: also the one that follows it. The devices must \
+             trust it by their own means"
+        }
         AccountWarning::DirectTlsOnly => {
             "this port answers with direct TLS only; the devices sign in by STARTTLS, and need such a port"
         }

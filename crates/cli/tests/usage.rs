@@ -86,6 +86,8 @@ fn an_account_is_refused_before_any_network() {
         (&["--jid", "home@home.test", "--server", "192.0.2.1", "--port", "0"], "port"),
         (&["--jid", "home@home.test", "--server", "127.0.0.1"], "reach"),
         (&["--jid", "home@home.test", "--server", "192.0.2.1", "--ca", "/nonexistent"], "PEM"),
+        (&["--jid", "home@home.test", "--server", "192.0.2.1", "--pin", "9F:2C"], "64 hexadecimal digits"),
+        (&["--jid", "home@home.test", "--server", "192.0.2.1", "--pin", "9F:2C", "--ca", "ca.pem"], "--ca"),
     ] {
         let output = terminal.run(&[&["account", "set"], line].concat(), &password);
         let (out, err) = texts(&output);
@@ -115,6 +117,25 @@ fn an_account_that_is_set_is_shown_and_its_password_is_in_no_file_and_no_output(
         let file = entry.unwrap().path();
         assert!(!file.is_file() || !holds(&std::fs::read(&file).unwrap()), "{}", file.display());
     }
+}
+
+#[test]
+fn a_pin_is_kept_until_the_account_is_set_without_one() {
+    let terminal = Terminal::new();
+    let set = |more: &[&str]| {
+        let line = [&["account", "set", "--jid", "home@home.test", "--server", "192.0.2.1", "--json"], more].concat();
+        let output = terminal.run(&line, &[("HOMEWARD_PASSWORD", "secret")]);
+        assert_eq!(output.status.code(), Some(0), "{}", texts(&output).1);
+        texts(&terminal.run(&["account", "show", "--json"], &[])).0
+    };
+    let pin = "9f2c41a807d35eb1601acc947be2380df419865a2dc7730eb84fa13659ed12c0";
+    assert_eq!(
+        set(&["--pin", pin]).trim(),
+        r#"{"jid":"home@home.test","server":"192.0.2.1","port":5222,"ca":null,"pin":"9F:2C:41:A8:07:D3:5E:B1:60:1A:CC:94:7B:E2:38:0D:F4:19:86:5A:2D:C7:73:0E:B8:4F:A1:36:59:ED:12:C0"}"#
+    );
+    let person = texts(&terminal.run(&["account", "show"], &[])).0;
+    assert!(person.contains("only the certificate 9F:2C"), "{person}");
+    assert_eq!(set(&[]).trim(), r#"{"jid":"home@home.test","server":"192.0.2.1","port":5222,"ca":null}"#);
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub enum Code {
     PortInvalid,
     /// The CA file cannot be read or holds no certificate.
     CaFileInvalid,
+    /// The fingerprint is no SHA-256, or stands beside a CA file: one of the two.
+    PinInvalid,
     /// The address means "this computer", which no device can reach, and the search is not limited to loopback.
     LoopbackAddress,
 

@@ -1,5 +1,6 @@
 /** The devices of the made-up home, each of another kind and in another state. */
 import type { Account } from "./bindings/Account";
+import type { Certificate } from "./bindings/Certificate";
 import type { Control } from "./bindings/Control";
 import type { Device } from "./bindings/Device";
 import type { Security } from "./bindings/Security";
@@ -13,7 +14,23 @@ export const account: Account = {
   server: "xmpp.hearth.example",
   port: 5222,
   ca: null,
+  pin: null,
   hasPassword: true,
+};
+
+/** A fingerprint that nobody has computed; another `seed`, another fingerprint. */
+export const fingerprint = (seed = 159) =>
+  Array.from({ length: 32 }, (_, i) => ((i * 73 + seed) % 256).toString(16).toUpperCase().padStart(2, "0")).join(":");
+
+/** What the made-up server shows. */
+export const certificate: Certificate = {
+  fingerprint: fingerprint(),
+  pinned: null,
+  names: ["hearth.example", "xmpp.hearth.example"],
+  issuer: "Hearth Home Authority",
+  selfIssued: false,
+  notBeforeMs: Date.UTC(2026, 2, 3, 12),
+  notAfterMs: Date.UTC(2027, 2, 3, 12),
 };
 
 export const emptySnapshot = (): Snapshot => ({

@@ -7,6 +7,7 @@
 import type { Account } from "./bindings/Account";
 import type { AccountCheck } from "./bindings/AccountCheck";
 import type { AccountForm } from "./bindings/AccountForm";
+import type { Certificate } from "./bindings/Certificate";
 import type { Answer } from "./bindings/Answer";
 import type { Code } from "./bindings/Code";
 import type { Connection } from "./bindings/Connection";
@@ -23,7 +24,8 @@ import type { Snapshot } from "./bindings/Snapshot";
 import type { Step } from "./bindings/Step";
 import type { StepState } from "./bindings/StepState";
 import type { JsonValue } from "./bindings/serde_json/JsonValue";
-import { account, emptySnapshot, nearby, online, story } from "./fake-story";
+import { formOf } from "../state";
+import { account, certificate, emptySnapshot, fingerprint, nearby, online, story } from "./fake-story";
 import type { Host, WrittenRequest } from "./host";
 
 export const failure = (code: Code, details: string | null = null): Failure => ({
@@ -70,6 +72,8 @@ export class FakeHost implements Host {
   copied = "";
   suggestion: ServerSuggestion = { server: "xmpp.hearth.example", port: 5222, fromDns: true };
   lastPassword: string | null = null;
+  /** What the server shows; believed where nothing else is said in `knobs.checkFailsAt`. */
+  certificate: Certificate = certificate;
 
   #now: Snapshot;
   #sequence = 0;
@@ -163,7 +167,7 @@ export class FakeHost implements Host {
   }
 
   async checkAccount(form: AccountForm, password: string | null): Promise<AccountCheck> {
-    this.asked.push(`checkAccount ${form.jid} ${form.server} ${form.port} ${form.ca ?? "-"}`);
+    this.asked.push(`checkAccount ${form.jid} ${form.server} ${form.port} ${form.pin ?? form.ca ?? "-"}`);
     this.lastPassword = password;
     if (this.knobs.formRefused) throw this.knobs.formRefused;
     const check: AccountCheck = {
@@ -172,8 +176,7 @@ export class FakeHost implements Host {
       warnings: [],
       certificate: null,
     };
-    const fails =
-      form.ca && this.knobs.checkFailsAt?.failure.code === "certificate-unknown" ? null : this.knobs.checkFailsAt;
+    const fails = this.#stops(form);
     for (const each of check.layers) {
       each.state = { is: "working" };
       this.tell({ type: "check-changed", check: structuredClone(check) });
@@ -185,8 +188,10 @@ export class FakeHost implements Host {
       }
       each.state = { is: "passed" };
     }
-    if (fails?.failure.code.startsWith("certificate-")) check.certificate = { fingerprint: fingerprint() };
+    if (fails?.failure.code.startsWith("certificate-"))
+      check.certificate = { ...this.certificate, pinned: fails.failure.code === "certificate-changed" ? form.pin : null };
     if (form.ca) check.warnings.push("own-ca");
+    if (form.pin) check.warnings.push("pinned-certificate");
     check.running = false;
     this.tell({ type: "check-changed", check: structuredClone(check) });
     return structuredClone(check);
@@ -195,7 +200,8 @@ export class FakeHost implements Host {
   async setAccount(form: AccountForm, password: string | null): Promise<Account> {
     this.asked.push(`setAccount ${form.jid}`);
     this.lastPassword = password;
-    const kept = { jid: form.jid, server: form.server, port: Number(form.port), ca: form.ca, hasPassword: true };
+    const { jid, server, port, ca, pin } = form;
+    const kept = { jid, server, port: Number(port), ca, pin, hasPassword: true };
     const keyring = this.#now.keyring.state === "unknown" ? ({ state: "works" } as const) : this.#now.keyring;
     this.tell({ type: "account-changed", account: kept, keyring });
     this.tell({ type: "connection-changed", connection: { state: "connected", latencyMs: 9 } });
@@ -289,6 +295,18 @@ export class FakeHost implements Host {
 
   async copyText(text: string): Promise<void> {
     this.copied = text;
+  }
+
+  /** Where the check stops: at another certificate than the pinned one, else where the knob says and no trust mends it. */
+  #stops({ ca, pin }: AccountForm): Knobs["checkFailsAt"] {
+    const { fingerprint } = this.certificate;
+    if (pin !== null && pin !== fingerprint) {
+      const changed = failure("certificate-changed", `trusted ${pin}, shown ${fingerprint}`);
+      return { layer: "tls", failure: changed };
+    }
+    const code = this.knobs.checkFailsAt?.failure.code;
+    const mended = (ca !== null && code === "certificate-unknown") || (pin !== null && code?.startsWith("certificate-"));
+    return mended ? null : this.knobs.checkFailsAt;
   }
 
   /** A device's own words: what it was asked becomes a fact. */
@@ -385,9 +403,6 @@ export class FakeHost implements Host {
 const isObject = (value: JsonValue | undefined): value is { [key: string]: JsonValue } =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
-const fingerprint = () =>
-  Array.from({ length: 32 }, (_, i) => ((i * 73 + 159) % 256).toString(16).toUpperCase().padStart(2, "0")).join(":");
-
 /** A host for `vite dev`: `?show=` names the state, `?n=` the number of devices. */
 export function draftHost(query: URLSearchParams): FakeHost {
   const show = query.get("show") ?? "home";
@@ -399,9 +414,14 @@ export function draftHost(query: URLSearchParams): FakeHost {
       case "welcome":
         return new FakeHost({}, nearby());
       case "untrusted": {
-        const fake = new FakeHost({ prefill: { jid: account.jid, server: account.server, port: "5222", ca: null } });
+        const fake = new FakeHost({ prefill: formOf(account) });
         fake.knobs.checkFailsAt = { layer: "tls", failure: failure("certificate-unknown", "UnknownIssuer") };
         return fake;
+      }
+      case "changed": {
+        const pinned = { ...account, pin: fingerprint(7) };
+        const error = failure("certificate-changed", `trusted ${pinned.pin}, shown ${certificate.fingerprint}`);
+        return new FakeHost({ ...signedIn, devices, account: pinned, connection: { state: "refused", error } });
       }
       case "nokeyring":
         return new FakeHost({

@@ -86,7 +86,7 @@ describe("the account", () => {
 
   it("is filled in by the demo", async () => {
     await openWindow(
-      new FakeHost({ prefill: { jid: "demo@localhost", server: "127.0.0.1", port: "5222", ca: "/tmp/ca.pem" } }),
+      new FakeHost({ prefill: { jid: "demo@localhost", server: "127.0.0.1", port: "5222", ca: "/tmp/ca.pem", pin: null } }),
       "#/add",
     );
     expect([value("account-jid"), value("account-server"), value("account-port"), value("account-ca")]).toEqual([

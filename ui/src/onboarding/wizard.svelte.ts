@@ -2,10 +2,10 @@
  * The wizard's state: the form, what was chosen and allowed, and the step. Lives as long as the window, so that leaving
  * and coming back loses nothing. The password is in here only until the account is set.
  */
-import type { Account } from "../host/bindings/Account";
 import type { AccountForm } from "../host/bindings/AccountForm";
 import type { OnboardChoice } from "../host/bindings/OnboardChoice";
 import type { Home } from "../home.svelte";
+import { formOf } from "../state";
 import { canPick, foundIn } from "./found";
 
 export type StepName = "account" | "devices" | "review" | "progress";
@@ -16,10 +16,7 @@ export type Step =
   | { is: "review" }
   | { is: "progress"; ids: readonly string[]; agreedAtMs: number };
 
-const emptyForm: AccountForm = { jid: "", server: "", port: "", ca: null };
-
-const formOf = (account: Account | null): AccountForm | null =>
-  account && { jid: account.jid, server: account.server, port: String(account.port), ca: account.ca };
+const emptyForm: AccountForm = { jid: "", server: "", port: "", ca: null, pin: null };
 
 export class Wizard {
   readonly home: Home;
@@ -38,7 +35,7 @@ export class Wizard {
   begin(at: "account" | "add"): void {
     const { account, runs, prefill } = this.home.state;
     if (at === "account" || !account) {
-      if (this.form.jid === "") this.form = formOf(account) ?? prefill ?? { ...emptyForm };
+      if (this.form.jid === "") this.form = (account && formOf(account)) ?? prefill ?? { ...emptyForm };
       this.step = { is: "account", then: at === "account" ? "home" : "devices" };
       return;
     }

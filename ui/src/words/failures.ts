@@ -32,6 +32,11 @@ export const failures: Record<Code, FailureWords> = {
     happened: "This file cannot be read, or holds no certificate.",
     todo: "Choose a PEM file: its first line says BEGIN CERTIFICATE.",
   },
+  "pin-invalid": {
+    short: "No fingerprint",
+    happened: "What stands for the trusted certificate is no SHA-256 fingerprint, or an authority’s file stands beside it.",
+    todo: "Take it away, check the account again, and compare the certificate that is shown.",
+  },
   "loopback-address": {
     short: "This computer only",
     happened: "This address means this computer itself. No device can reach it.",
@@ -85,7 +90,7 @@ export const failures: Record<Code, FailureWords> = {
   "certificate-unknown": {
     short: "Certificate not trusted",
     happened: "The server shows a certificate that nobody on this computer’s list has signed.",
-    todo: "Choose the authority’s file, or don’t connect.",
+    todo: "Choose the authority’s file, trust only this one, or don’t connect.",
   },
   "certificate-expired": {
     short: "Certificate out of date",

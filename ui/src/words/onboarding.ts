@@ -61,6 +61,10 @@ export const onboarding = {
         title: "Devices have to trust this authority, too",
         text: "Each device signs in to the same server. One that does not know your authority will refuse it, or not look.",
       },
+      "pinned-certificate": {
+        title: "Devices have to trust this certificate, too",
+        text: "Each device signs in to the same server, and trusts it by its own means: Homeward can’t tell it your choice.",
+      },
       "direct-tls-only": {
         title: "Devices may not get in at this port",
         text: "It answers with direct TLS only. Devices sign in with STARTTLS, mostly at 5222.",

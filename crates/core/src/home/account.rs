@@ -10,7 +10,7 @@ use std::str::FromStr as _;
 use std::time::{Duration, Instant};
 
 use hickory_resolver::TokioResolver;
-use homeward_xmpp::{Cause, Failure, Progress, Trust};
+use homeward_xmpp::{Cause, Failure, Fingerprint, NoFingerprint, Progress, Trust};
 use xmpp_parsers::jid::BareJid;
 
 use crate::error::{Code, Error};
@@ -32,6 +32,8 @@ pub(super) struct Checked {
     pub(super) jid: BareJid,
     pub(super) server: String,
     pub(super) port: u16,
+    pub(super) ca: Option<String>,
+    pub(super) pin: Option<Fingerprint>,
     pub(super) warnings: Vec<AccountWarning>,
 }
 
@@ -62,10 +64,11 @@ pub(super) async fn check_form(form: &AccountForm, loopback_only: bool) -> Resul
         text => Some(host(text)?),
     };
     let ca = form.ca.as_deref().map(str::trim).filter(|file| !file.is_empty());
-    Trust::load(ca.map(Path::new)).map_err(|error| {
-        Error::new(Code::CaFileInvalid, "the certificate authority's file cannot be used")
-            .with_details(error.to_string())
-    })?;
+    // Kept as an absolute path: the next start may be in another folder.
+    let ca =
+        ca.map(|file| std::path::absolute(file).map_or(file.to_owned(), |path| path.to_string_lossy().into_owned()));
+    let pin = form.pin.as_deref().map(str::trim).filter(|text| !text.is_empty()).map(pin).transpose()?;
+    trust(ca.as_deref(), pin)?;
     let (server, port) = match (server, port) {
         (Some(server), port) => (server, port.unwrap_or(DEFAULT_PORT)),
         (None, port) => {
@@ -86,7 +89,30 @@ pub(super) async fn check_form(form: &AccountForm, loopback_only: bool) -> Resul
     if ca.is_some() {
         warnings.push(AccountWarning::OwnCa);
     }
-    Ok(Checked { jid, server, port, warnings })
+    if pin.is_some() {
+        warnings.push(AccountWarning::PinnedCertificate);
+    }
+    Ok(Checked { jid, server, port, ca, pin, warnings })
+}
+
+/// The fingerprint of the only certificate to trust, with or without colons.
+pub(super) fn pin(text: &str) -> Result<Fingerprint, Error> {
+    text.parse().map_err(|error: NoFingerprint| Error::new(Code::PinInvalid, error.to_string()))
+}
+
+/// Which certificates are believed: those of the system's authorities and of the file's, or one alone.
+pub(super) fn trust(ca: Option<&str>, pin: Option<Fingerprint>) -> Result<Trust, Error> {
+    match (ca, pin) {
+        (Some(_), Some(_)) => Err(Error::new(
+            Code::PinInvalid,
+            "a certificate authority's file and a trusted certificate exclude each other",
+        )),
+        (None, Some(pin)) => Ok(Trust::Pinned(pin)),
+        (ca, None) => Trust::load(ca.map(Path::new)).map_err(|error| {
+            Error::new(Code::CaFileInvalid, "the certificate authority's file cannot be used")
+                .with_details(error.to_string())
+        }),
+    }
 }
 
 /// A host name or an address, without brackets.
@@ -216,15 +242,33 @@ pub(super) async fn check_layers(
         Err(failure) => Err(failure),
     };
     if let Err(Failure { layer, cause }) = signed_in {
-        if let Cause::CertificateUnknown(shown) = &cause {
-            check.certificate = Some(Certificate { fingerprint: shown.fingerprint.to_string() });
-        }
+        check.certificate = refused_certificate(&cause);
         let error = Error::from_cause(layer_view(layer), &cause);
         put(&mut check, layer_view(layer), LayerState::Failed { error }, Some(began.elapsed()));
     }
     check.running = false;
     tell(check.clone());
     check
+}
+
+/// The certificate that was shown and refused.
+fn refused_certificate(cause: &Cause) -> Option<Certificate> {
+    let shown = cause.certificate()?;
+    let pinned = match cause {
+        Cause::CertificateChanged { pinned, .. } => Some(pinned.to_string()),
+        _ => None,
+    };
+    // Milliseconds, as every time that a reader sees.
+    let ms = |seconds: i64| seconds.checked_mul(1000);
+    Some(Certificate {
+        fingerprint: shown.fingerprint.to_string(),
+        pinned,
+        names: shown.names.clone(),
+        issuer: shown.issuer.clone(),
+        self_issued: shown.self_issued,
+        not_before_ms: shown.not_before.and_then(ms),
+        not_after_ms: shown.not_after.and_then(ms),
+    })
 }
 
 fn put(check: &mut AccountCheck, layer: Layer, state: LayerState, took: Option<Duration>) {
@@ -241,7 +285,7 @@ mod tests {
     use super::*;
 
     fn form(jid: &str, server: &str, port: &str) -> AccountForm {
-        AccountForm { jid: jid.to_owned(), server: server.to_owned(), port: port.to_owned(), ca: None }
+        AccountForm { jid: jid.to_owned(), server: server.to_owned(), port: port.to_owned(), ..AccountForm::default() }
     }
 
     async fn code(form: AccountForm) -> Option<Code> {
@@ -305,5 +349,32 @@ mod tests {
             ..form("home@home.test", "xmpp.home.test", "5222")
         };
         assert_eq!(code(form).await, Some(Code::CaFileInvalid));
+    }
+
+    const PIN: &str = "9F:2C:41:A8:07:D3:5E:B1:60:1A:CC:94:7B:E2:38:0D:F4:19:86:5A:2D:C7:73:0E:B8:4F:A1:36:59:ED:12:C0";
+
+    fn pinned(pin: &str) -> AccountForm {
+        AccountForm { pin: Some(pin.to_owned()), ..form("home@home.test", "xmpp.home.test", "5222") }
+    }
+
+    #[tokio::test]
+    async fn a_pin_is_taken_in_any_writing_and_comes_with_a_warning() {
+        for text in [PIN.to_owned(), PIN.replace(':', ""), PIN.to_lowercase(), format!(" {PIN} ")] {
+            let checked = check_form(&pinned(&text), false).await.unwrap();
+            assert_eq!(checked.pin.map(|pin| pin.to_string()).as_deref(), Some(PIN), "{text}");
+            assert_eq!(checked.warnings, [AccountWarning::PinnedCertificate]);
+        }
+        let none = check_form(&pinned("  "), false).await.unwrap();
+        assert!(none.pin.is_none() && none.warnings.is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_fingerprint_is_refused_and_so_is_a_pin_beside_a_ca_file() {
+        let sha1 = PIN.get(..59).unwrap();
+        for text in ["yes", sha1, "9F:2C"] {
+            assert_eq!(code(pinned(text)).await, Some(Code::PinInvalid), "{text}");
+        }
+        let both = AccountForm { ca: Some("/etc/ca.pem".to_owned()), ..pinned(PIN) };
+        assert_eq!(code(both).await, Some(Code::PinInvalid));
     }
 }

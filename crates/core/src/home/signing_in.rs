@@ -5,7 +5,6 @@
 
 use homeward_protocol::remote::jid::OicResource;
 use homeward_protocol::secret::Secret;
-use homeward_xmpp::Trust;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
@@ -50,10 +49,9 @@ impl Inner {
     }
 
     fn signing_in(&self, account: &Account, password: &Secret, uuid: Uuid) -> Result<homeward_xmpp::Account, Error> {
-        let trust = Trust::load(account.ca.as_deref().map(std::path::Path::new)).map_err(|error| {
-            Error::new(Code::CaFileInvalid, "the certificate authority's file cannot be used")
-                .with_details(error.to_string())
-        })?;
+        // A pin that cannot be read must not end in trusting everybody's authorities.
+        let pin = account.pin.as_deref().map(account::pin).transpose()?;
+        let trust = account::trust(account.ca.as_deref(), pin)?;
         Ok(homeward_xmpp::Account {
             jid: account::jid(&account.jid)?,
             password: Zeroizing::new(password.expose().to_owned()),
@@ -76,7 +74,7 @@ impl Inner {
             None => self.given_or_remembered(&checked.jid.to_string()).await.ok_or_else(password_missing)?,
         };
         let warnings = checked.warnings.clone();
-        let account = saved(checked, form);
+        let account = saved(checked);
         // A place of its own beside the one that may be signed in now: binding that one again would end it.
         let uuid = Uuid::new_v5(&self.uuid, b"account check");
         let signing_in = self.signing_in(&account, &password, uuid)?;
@@ -93,7 +91,7 @@ impl Inner {
                 self.passwords.set_for_this_run(&jid, password);
             }
         }
-        let account = saved(checked, form);
+        let account = saved(checked);
         self.store.set_account(&account)?;
         if self.state().account().is_some_and(|former| former.jid != account.jid) {
             self.remote.use_account(None);
@@ -124,10 +122,7 @@ fn password_missing() -> Error {
     Error::new(Code::PasswordMissing, "a password is needed")
 }
 
-fn saved(checked: account::Checked, form: &AccountForm) -> Account {
-    let ca = form.ca.clone().filter(|file| !file.trim().is_empty()).map(|file| {
-        // Kept as an absolute path: the next start may be in another folder.
-        std::path::absolute(file.trim()).map_or(file, |path| path.to_string_lossy().into_owned())
-    });
-    Account { jid: checked.jid.to_string(), server: checked.server, port: checked.port, ca, has_password: true }
+fn saved(checked: account::Checked) -> Account {
+    let account::Checked { jid, server, port, ca, pin, warnings: _ } = checked;
+    Account { jid: jid.to_string(), server, port, ca, pin: pin.map(|pin| pin.to_string()), has_password: true }
 }

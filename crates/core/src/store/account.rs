@@ -13,11 +13,11 @@ impl Store {
     /// `StoreFailed`.
     pub(crate) fn account(&self) -> Result<Option<Account>, Error> {
         let read = |row: &rusqlite::Row<'_>| {
-            let (jid, server, port, ca) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
-            Ok(Account { jid, server, port, ca, has_password: false })
+            let (jid, server, port, ca, pin) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+            Ok(Account { jid, server, port, ca, pin, has_password: false })
         };
         let connection = self.connection();
-        connection.query_row("SELECT jid, server, port, ca FROM account", [], read).optional().map_err(failed)
+        connection.query_row("SELECT jid, server, port, ca, pin FROM account", [], read).optional().map_err(failed)
     }
 
     /// Keeps this account instead of the one before.
@@ -25,9 +25,9 @@ impl Store {
     /// # Errors
     /// `StoreFailed`.
     pub(crate) fn set_account(&self, account: &Account) -> Result<(), Error> {
-        let Account { jid, server, port, ca, has_password: _ } = account;
-        let insert = "INSERT OR REPLACE INTO account (id, jid, server, port, ca) VALUES (1, ?1, ?2, ?3, ?4)";
-        self.connection().execute(insert, (jid, server, port, ca)).map(drop).map_err(failed)
+        let Account { jid, server, port, ca, pin, has_password: _ } = account;
+        let insert = "INSERT OR REPLACE INTO account (id, jid, server, port, ca, pin) VALUES (1, ?1, ?2, ?3, ?4, ?5)";
+        self.connection().execute(insert, (jid, server, port, ca, pin)).map(drop).map_err(failed)
     }
 
     /// Keeps no account any more.
@@ -53,6 +53,7 @@ mod tests {
             server: "xmpp.hearth.example".to_owned(),
             port: 65535,
             ca: ca.map(str::to_owned),
+            pin: None,
             has_password: false,
         };
         let store = Store::open(folder.path()).unwrap();
@@ -62,6 +63,12 @@ mod tests {
         drop(store);
         let store = Store::open(folder.path()).unwrap();
         assert_eq!(store.account().unwrap(), Some(account("maren@hearth.example", Some("/ca.pem"))));
+        let pinned = Account { pin: Some("9F:2C".to_owned()), ..account("maren@hearth.example", None) };
+        store.set_account(&pinned).unwrap();
+        assert_eq!(store.account().unwrap(), Some(pinned));
+        // The next account is kept whole: nothing is left of the one before.
+        store.set_account(&account("maren@hearth.example", None)).unwrap();
+        assert_eq!(store.account().unwrap(), Some(account("maren@hearth.example", None)));
         store.clear_account().unwrap();
         assert_eq!(store.account().unwrap(), None);
     }

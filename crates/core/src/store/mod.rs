@@ -39,7 +39,8 @@ const BUSY_AGAIN: Duration = Duration::from_millis(5);
 
 /// What leads from one version of the tables to the next; the database's `user_version` counts those that were done.
 /// Add at the end, never change what was released.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE account (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         jid TEXT NOT NULL,
@@ -57,7 +58,11 @@ const MIGRATIONS: &[&str] = &["
         id TEXT PRIMARY KEY,
         json TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+    ALTER TABLE account ADD COLUMN pin TEXT;
+",
+];
 
 /// The database. Cheap to clone.
 #[derive(Clone)]
@@ -189,6 +194,20 @@ mod tests {
         let error = Store::open(folder.path()).err().unwrap();
         assert_eq!(error.code, Code::StoreFailed);
         assert!(error.message.contains("newer"), "{error}");
+    }
+
+    #[test]
+    fn an_older_versions_account_is_kept_and_pins_nothing() {
+        let folder = Folder::new();
+        let connection = Connection::open(folder.path().join(FILE)).unwrap();
+        connection.execute_batch(MIGRATIONS[0]).unwrap();
+        connection.pragma_update(None, "user_version", 1).unwrap();
+        let insert = "INSERT INTO account VALUES (1, 'maren@hearth.example', 'xmpp.hearth.example', 5222, '/ca.pem')";
+        connection.execute(insert, []).unwrap();
+        drop(connection);
+        let account = Store::open(folder.path()).unwrap().account().unwrap().unwrap();
+        assert_eq!((account.jid.as_str(), account.ca.as_deref()), ("maren@hearth.example", Some("/ca.pem")));
+        assert_eq!(account.pin, None);
     }
 
     #[test]

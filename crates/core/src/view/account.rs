@@ -18,6 +18,9 @@ pub struct AccountForm {
     pub port: String,
     /// A PEM file with one more certificate authority.
     pub ca: Option<String>,
+    /// The SHA-256 fingerprint of the only certificate to trust, which the person compared with the server's own; excludes
+    /// `ca`. It is for this JID, server and port: a form in which one of them changes must drop it.
+    pub pin: Option<String>,
 }
 
 /// The saved account.
@@ -33,9 +36,20 @@ pub struct Account {
     pub port: u16,
     /// A PEM file with one more certificate authority.
     pub ca: Option<String>,
+    /// The SHA-256 fingerprint of the only certificate that is trusted, hex pairs with colons; then there is no `ca`.
+    #[serde(default)]
+    pub pin: Option<String>,
     /// Whether a password is at hand (in the keyring or in memory).
     #[serde(default)]
     pub has_password: bool,
+}
+
+impl From<Account> for AccountForm {
+    /// The form that leads to this very account.
+    fn from(account: Account) -> Self {
+        let Account { jid, server, port, ca, pin, has_password: _ } = account;
+        Self { jid, server, port: port.to_string(), ca, pin }
+    }
 }
 
 /// A server address found for a JID, before anything is sent.
@@ -60,6 +74,8 @@ pub enum AccountWarning {
     PrivateAddress,
     /// A CA of one's own: the devices must trust it too.
     OwnCa,
+    /// One certificate alone is trusted: the devices must trust it by their own means.
+    PinnedCertificate,
     /// The devices sign in by STARTTLS; this port answered with direct TLS only.
     DirectTlsOnly,
 }
@@ -141,17 +157,31 @@ pub struct AccountCheck {
     pub running: bool,
     /// Known once the form itself was accepted.
     pub warnings: Vec<AccountWarning>,
-    /// The server's certificate, where one was shown and not trusted.
+    /// The server's certificate, where one was shown and refused.
     pub certificate: Option<Certificate>,
 }
 
-/// A certificate, in words.
+/// A certificate that was refused, in words. Whoever made it chose them all; only the fingerprint cannot be chosen.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]
 #[ts(export)]
 pub struct Certificate {
     /// SHA-256 over the DER form, hex pairs with colons.
     pub fingerprint: String,
+    /// The fingerprint of the only one that is trusted, where there is such a one.
+    pub pinned: Option<String>,
+    /// The hosts and addresses that it is for, else its subject's own name; 16 at the most.
+    pub names: Vec<String>,
+    /// Who says that he signed it.
+    pub issuer: Option<String>,
+    /// Whether it names itself as its issuer.
+    pub self_issued: bool,
+    /// The begin of its time, in milliseconds since the Unix epoch.
+    #[ts(type = "number | null")]
+    pub not_before_ms: Option<i64>,
+    /// The end of its time, in milliseconds since the Unix epoch.
+    #[ts(type = "number | null")]
+    pub not_after_ms: Option<i64>,
 }
 
 /// Our own link to the XMPP server.

@@ -21,6 +21,10 @@ port: number,
  */
 ca: string | null, 
 /**
+ * The SHA-256 fingerprint of the only certificate that is trusted, hex pairs with colons; then there is no `ca`.
+ */
+pin: string | null, 
+/**
  * Whether a password is at hand (in the keyring or in memory).
  */
 hasPassword: boolean, };

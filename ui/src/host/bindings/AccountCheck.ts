@@ -20,6 +20,6 @@ running: boolean,
  */
 warnings: Array<AccountWarning>, 
 /**
- * The server's certificate, where one was shown and not trusted.
+ * The server's certificate, where one was shown and refused.
  */
 certificate: Certificate | null, };

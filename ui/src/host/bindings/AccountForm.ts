@@ -19,4 +19,9 @@ port: string,
 /**
  * A PEM file with one more certificate authority.
  */
-ca: string | null, };
+ca: string | null, 
+/**
+ * The SHA-256 fingerprint of the only certificate to trust, which the person compared with the server's own; excludes
+ * `ca`. It is for this JID, server and port: a form in which one of them changes must drop it.
+ */
+pin: string | null, };

@@ -3,4 +3,4 @@
 /**
  * Something that the person should know about the server's address; not a refusal.
  */
-export type AccountWarning = "private-address" | "own-ca" | "direct-tls-only";
+export type AccountWarning = "private-address" | "own-ca" | "pinned-certificate" | "direct-tls-only";
