@@ -1,5 +1,6 @@
 /** A window on a made-up home, for tests. */
-import { render, screen, waitFor } from "@testing-library/svelte";
+import { fireEvent, render, screen, waitFor } from "@testing-library/svelte";
+import { expect } from "vitest";
 import App from "./App.svelte";
 import { Home } from "./home.svelte";
 import { account, story } from "./host/fake-story";
@@ -36,4 +37,17 @@ export const until = (test: string, is?: string) =>
 export function visit(hash: string): void {
   location.hash = hash;
   window.dispatchEvent(new Event("hashchange"));
+}
+
+export const type = (test: string, value: string) => fireEvent.input(at(test), { target: { value } });
+export const value = (test: string) => (at(test) as HTMLInputElement).value;
+
+/** The window at the account form, filled in. */
+export async function filledIn(host: FakeHost): Promise<Home> {
+  const home = await openWindow(host, "#/add");
+  await type("account-jid", "maren@hearth.example");
+  await fireEvent.blur(at("account-jid"));
+  await type("account-password", "a long passphrase");
+  await waitFor(() => expect(value("account-server")).toBe("xmpp.hearth.example"));
+  return home;
 }

@@ -47,6 +47,25 @@ export class Wizard {
     } else this.step = { is: "devices" };
   }
 
+  /** What the person types. A certificate was compared for this account at this server: for another it is not trusted. */
+  type(field: "jid" | "server" | "port", text: string): void {
+    if (this.form[field] === text) return;
+    this.form[field] = text;
+    this.form.pin = null;
+  }
+
+  /** One more authority, or only this computer's own list; no single certificate any more. */
+  trustFile(file: string | null): void {
+    this.form.ca = file;
+    this.form.pin = null;
+  }
+
+  /** The only certificate to trust, which the person compared just now; `null`: whatever authorities vouch for. */
+  trustOnly(fingerprint: string | null): void {
+    this.form.pin = fingerprint;
+    if (fingerprint !== null) this.form.ca = null;
+  }
+
   /** Chosen, and still to be had. */
   readonly picked = $derived.by(() => {
     const found = foundIn(this.home.state.devices.values(), this.allowed);

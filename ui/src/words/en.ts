@@ -25,6 +25,8 @@ export const en = {
     milliseconds: (ms: number) => (ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`),
     seconds: (s: number) => `${s} s`,
     clock: (ms: number) => new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }),
+    day: (ms: number) =>
+      new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" }),
     age: (ms: number): string => {
       const s = Math.max(0, Math.round(ms / 1000));
       if (s < 60) return `${s} s`;
@@ -151,6 +153,7 @@ export const en = {
     ca: "Certificates",
     caSystem: "This computer’s own list of authorities is trusted.",
     caFile: (file: string) => `Beside this computer’s own list, the authority in ${file} is trusted.`,
+    pinned: "Only the certificate with this fingerprint is trusted, whoever signed it:",
     password: "Password",
     kept: "Kept",
     notKept: "Not kept",

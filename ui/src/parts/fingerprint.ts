@@ -1,0 +1,8 @@
+/** 16 bytes to a line, four to a group: so that two can be compared by eye. */
+export const inGroups = (fingerprint: string): string =>
+  fingerprint
+    .split(":")
+    .map((pair, i) => pair + (i % 16 === 15 ? "\n" : i % 4 === 3 ? " " : ":"))
+    .join("")
+    .trim()
+    .replace(/:$/, "");
