@@ -6,3 +6,7 @@ export const inGroups = (fingerprint: string): string =>
     .join("")
     .trim()
     .replace(/:$/, "");
+
+/** The same for each fingerprint within other words. */
+export const withGroups = (text: string): string =>
+  text.replace(/(?:[0-9A-F]{2}:){31}[0-9A-F]{2}/g, (fingerprint) => inGroups(fingerprint).replace("\n", " "));

@@ -48,6 +48,7 @@ export const onboarding = {
     ca: "Certificate authority",
     caFor: "(for a server of your own)",
     caSystem: "This computer’s own list",
+    caPinned: "None is asked",
     choose: "Choose…",
     caClear: "Use this computer’s own list again",
     noKeyring: "This computer’s keyring takes no password",
@@ -134,6 +135,7 @@ export const onboarding = {
     notTriedPassword: "Not tried: your password has not left this computer.",
     pin: "Trusted certificate",
     pinClear: "No longer trust only this certificate",
+    pinPassed: "Its certificate is the one that you trust.",
     pinHint: "This one only, whoever signed it. A change of account, server or port ends it.",
     certificate: {
       titles: {
