@@ -46,6 +46,9 @@ pub enum Behaviour {
     SilentAfterTls,
     /// Offers PLAIN and nothing else.
     PlainOnly,
+    /// Lists `tls-exporter` (XEP-0440), and takes the password only from who proves to be at the other end of this very
+    /// TLS session (RFC 9266); good in all else.
+    BindsChannel,
     /// Refuses every password.
     RefusesPassword,
     /// Says that the account is disabled (RFC 6120 §6.5.1).
@@ -210,8 +213,10 @@ async fn converse(tcp: TcpStream, behaviour: Behaviour, tls: TlsAcceptor, heard:
     let mut line = Line::new(tcp, Arc::clone(&heard));
     if let Ok(true) = in_the_clear(&mut line, behaviour).await
         && let Ok(stream) = tls.accept(line.stream).await
+        // RFC 9266 §2.
+        && let Ok(exported) = stream.get_ref().1.export_keying_material([0; 32], b"EXPORTER-Channel-Binding", Some(&[]))
     {
-        let _ = encrypted(&mut Line::new(stream, heard), behaviour).await;
+        let _ = encrypted(&mut Line::new(stream, heard), behaviour, &exported).await;
     }
 }
 
@@ -247,7 +252,11 @@ fn mechanisms(names: &[&str]) -> String {
     format!("<mechanisms xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>{names}</mechanisms>")
 }
 
-async fn encrypted<S: AsyncRead + AsyncWrite + Unpin>(line: &mut Line<S>, behaviour: Behaviour) -> io::Result<()> {
+async fn encrypted<S: AsyncRead + AsyncWrite + Unpin>(
+    line: &mut Line<S>,
+    behaviour: Behaviour,
+    exported: &[u8],
+) -> io::Result<()> {
     const SASL: &str = "urn:ietf:params:xml:ns:xmpp-sasl";
     match behaviour {
         Behaviour::DropsAfterTls => {
@@ -261,15 +270,24 @@ async fn encrypted<S: AsyncRead + AsyncWrite + Unpin>(line: &mut Line<S>, behavi
             line.open(&mechanisms(&["PLAIN"])).await?;
             return line.stay_silent().await;
         }
+        Behaviour::BindsChannel => {
+            const BINDING: &str = "<sasl-channel-binding xmlns='urn:xmpp:sasl-cb:0'><channel-binding type='tls-exporter'/>\
+                                   </sasl-channel-binding>";
+            line.open(&(mechanisms(&["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"]) + BINDING)).await?;
+        }
         _ => line.open(&mechanisms(&["SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN"])).await?,
     }
-    let first = content(&line.until("</").await?);
+    let auth = line.until("</").await?;
+    let first = content(&auth);
     line.until(">").await?;
     let exchange = Exchange::begin(&first).ok_or(io::ErrorKind::InvalidData)?;
     line.say(&format!("<challenge xmlns='{SASL}'>{}</challenge>", STANDARD.encode(exchange.challenge()))).await?;
     let last = content(&line.until("</").await?);
     line.until(">").await?;
+    let bound = STANDARD.encode([b"p=tls-exporter,,", exported].concat());
+    let is_bound = auth.contains("SCRAM-SHA-256-PLUS") && last.starts_with(&format!("c={bound},"));
     let refusal = match behaviour {
+        Behaviour::BindsChannel if !is_bound => Some("not-authorized"),
         Behaviour::RefusesPassword => Some("not-authorized"),
         Behaviour::AccountDisabled => Some("account-disabled"),
         _ => None,

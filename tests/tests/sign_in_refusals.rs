@@ -101,6 +101,19 @@ fn an_untrusted_certificate_shows_its_fingerprint() {
 }
 
 #[test]
+fn where_the_server_lists_tls_exporter_the_sign_in_is_bound_to_the_tls_session() {
+    alone(async || {
+        let server = BadServer::start(Behaviour::BindsChannel).await;
+        let folder = tempfile::tempdir().unwrap();
+        let home = open_home(folder.path().to_owned(), |_| ()).await;
+        let form = form_for(JID, server.address.port(), &server.ca_file());
+        let check = home.check_account(&form, Some(Secret::new(bad_server::PASSWORD))).await.unwrap();
+        assert_eq!(failed(&check), None, "{check:#?}");
+        assert!(server.heard().contains("SCRAM-SHA-256-PLUS"));
+    });
+}
+
+#[test]
 fn a_port_where_nobody_listens() {
     alone(async || {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
