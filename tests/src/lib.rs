@@ -8,6 +8,7 @@
 mod alone;
 pub mod bad_server;
 pub mod cli;
+pub mod fault_proxy;
 pub mod hostile_coap;
 pub mod journey;
 pub mod namespaces;
