@@ -113,8 +113,9 @@ pub async fn until_within<T>(
     mut pick: impl FnMut(&Snapshot) -> Option<T>,
 ) -> T {
     let end = Instant::now() + patience;
-    let mut events = home.subscribe();
     loop {
+        // A new one each time: its first batch comes at once, later ones are held back for others to join them.
+        let mut events = home.subscribe();
         let snapshot = home.snapshot();
         if let Some(found) = pick(&snapshot) {
             return found;

@@ -19,6 +19,8 @@ use super::{Options, PROBE_PAUSE, START_DEADLINE, ServerError, Tls, place};
 
 /// Longest wait for the answer to one order.
 const ORDER_DEADLINE: Duration = Duration::from_secs(20);
+/// Longest wait for what was stored to reach the disk; it takes some 2 s.
+const WRITTEN_WITHIN: Duration = Duration::from_secs(10);
 /// Longest answer to an order that is read, in bytes.
 const ANSWER_LIMIT: u64 = 1 << 20;
 
@@ -138,7 +140,26 @@ impl Ejabberd {
     /// Ends the server; the port and everything stored stay for [`Ejabberd::restart`].
     pub fn stop(&mut self, ending: Ending) {
         if let Some(daemon) = self.daemon.take() {
+            if ending == Ending::Abrupt {
+                self.wait_until_accounts_are_written(&daemon);
+            }
             daemon.end(ending);
+        }
+    }
+
+    /// Erlang writes mnesia's log some seconds late: a kill before that would take the accounts along.
+    fn wait_until_accounts_are_written(&self, daemon: &Daemon) {
+        let deadline = Instant::now() + WRITTEN_WITHIN;
+        let spool = self.folder.path().join("private/spool");
+        let written = |user: &str| {
+            // As Erlang writes a binary: a tag, its length in four bytes, itself.
+            let length = u32::try_from(user.len()).unwrap_or(u32::MAX).to_be_bytes();
+            let term = [&[b'm'], &length[..], user.as_bytes()].concat();
+            let kept = ["LATEST.LOG", "passwd.DCL", "passwd.DCD"].map(|name| std::fs::read(spool.join(name)));
+            kept.iter().flatten().any(|file| file.windows(term.len()).any(|part| part == term))
+        };
+        while !self.options.accounts.iter().all(|(user, _)| written(user)) && Instant::now() < deadline {
+            daemon.ended_within(PROBE_PAUSE);
         }
     }
 

@@ -1,0 +1,91 @@
+//! A link that dies without a word: every socket stays open, and nothing comes through. It is noticed within fifteen
+//! seconds, whichever way died.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use std::time::Duration;
+
+use homeward_core::Code;
+use homeward_tests::alone;
+use homeward_tests::fault_proxy::{BOTH, Direction};
+use homeward_tests::remote_house::{LIGHT, RemoteHouse, SWITCH, assert_honest};
+use homeward_tests::server::Kind;
+use tokio::time::{Instant, sleep_until};
+
+/// What the specification of our own behaviour says, and not a moment more.
+const NOTICED_WITHIN: Duration = Duration::from_secs(15);
+/// How long the link stays dead.
+const DEAD: Duration = Duration::from_secs(60);
+/// The longest wait between two tries is a minute; a try that waits for an answer goes on when the link does.
+const BACK_WITHIN: Duration = Duration::from_secs(62);
+/// From then on.
+const TRUE_WITHIN: Duration = Duration::from_secs(5);
+/// A person who does not want to wait.
+const AT_ONCE: Duration = Duration::from_secs(3);
+
+#[test]
+fn a_link_that_is_half_open_for_a_minute_is_noticed_and_comes_back_by_itself() {
+    alone(async || {
+        let house = RemoteHouse::open(Kind::Prosody).await;
+        house.watches(&["lamp"]).await;
+        house.link.stall(&BOTH);
+        let dead = Instant::now();
+        let press = house.switches("lamp", LIGHT, true);
+        let why = house.loses_its_link(NOTICED_WITHIN).await;
+        assert_eq!(why.code, Code::Silent, "{why:?}");
+        house.says_unknown("lamp", LIGHT, AT_ONCE).await;
+        let told = press.outcome(DEAD).await;
+        assert_eq!(told.as_ref().unwrap_err().code, Code::OutcomeUnknown);
+        sleep_until(dead + DEAD).await;
+        house.link.heal().await;
+        house.is_whole(BACK_WITHIN).await;
+        // The press lay on the way for a minute, and may arrive now: once, and then the tile shows it.
+        house.works_again("plug", SWITCH).await;
+        house.shows_the_truth("lamp", LIGHT, TRUE_WITHIN).await;
+        assert_honest(&told, &house.arrived("lamp", LIGHT));
+    });
+}
+
+async fn one_way(direction: Direction, kind: Kind) {
+    let house = RemoteHouse::open(kind).await;
+    house.watches(&["lamp"]).await;
+    house.link.stall(&[direction]);
+    let press = house.switches("lamp", LIGHT, true);
+    if direction == Direction::ToClient {
+        house.reaches("lamp", LIGHT).await;
+    }
+    let why = house.loses_its_link(NOTICED_WITHIN).await;
+    assert_eq!(why.code, Code::Silent, "{why:?}");
+    house.says_unknown("lamp", LIGHT, AT_ONCE).await;
+    house.link.heal().await;
+    house.home.try_now();
+    house.is_whole(AT_ONCE).await;
+    house.works_again("plug", SWITCH).await;
+    house.shows_the_truth("lamp", LIGHT, TRUE_WITHIN).await;
+    let told = press.outcome(NOTICED_WITHIN * 2).await;
+    assert_honest(&told, &house.arrived("lamp", LIGHT));
+}
+
+#[test]
+fn a_link_that_carries_nothing_to_us_is_noticed() {
+    alone(|| one_way(Direction::ToClient, Kind::Prosody));
+}
+
+#[test]
+fn a_link_that_carries_nothing_from_us_is_noticed() {
+    alone(|| one_way(Direction::ToServer, Kind::Ejabberd));
+}
+
+#[test]
+fn a_server_that_freezes_is_noticed_and_its_thaw_too() {
+    alone(async || {
+        let house = RemoteHouse::open(Kind::Prosody).await;
+        house.watches(&["lamp"]).await;
+        house.server.freeze();
+        let why = house.loses_its_link(NOTICED_WITHIN).await;
+        assert_eq!(why.code, Code::Silent, "{why:?}");
+        house.server.thaw();
+        house.home.try_now();
+        house.is_whole(Duration::from_secs(30)).await;
+        house.works_again("lamp", LIGHT).await;
+    });
+}
