@@ -19,12 +19,13 @@ pub mod reconnects;
 pub mod remote_house;
 mod scram;
 pub mod server;
+pub mod soak;
 pub mod stage;
 pub mod window;
 
 use std::path::PathBuf;
 
-pub use alone::alone;
+pub use alone::{alone, alone_for, inside, runtime_inside};
 
 /// The workspace's root folder.
 pub fn workspace() -> PathBuf {

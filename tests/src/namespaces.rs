@@ -76,6 +76,14 @@ impl Namespaces {
         Ok(())
     }
 
+    /// Takes the client's own interface down, or up again, as a person or a sleeping computer does.
+    ///
+    /// # Errors
+    /// `ip`'s own words.
+    pub fn interface(&self, up: bool) -> Result<(), String> {
+        ip(&["-n", &self.client, "link", "set", INTERFACE, if up { "up" } else { "down" }]).map(drop)
+    }
+
     /// Cuts the cable, or mends it: nothing is told to anybody.
     ///
     /// # Errors

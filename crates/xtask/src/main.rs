@@ -10,6 +10,7 @@ mod desktop;
 mod node;
 mod python;
 mod setup;
+mod soak;
 mod stage;
 mod tally;
 mod test;
@@ -52,6 +53,12 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Ten minutes of random faults against a real server and simulated devices, repeatable by their seed
+    Soak {
+        /// What to pass on to it: --seconds N, --seed S, --reconnects N
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Make the .deb
     Bundle,
     /// Install what the other commands need, and nothing more
@@ -72,6 +79,7 @@ fn main() -> ExitCode {
         Task::Test => test::run(&tree),
         Task::Check => check::run(&tree),
         Task::Bench { arguments } => bench::run(&tree, &arguments),
+        Task::Soak { arguments } => soak::run(&tree, &arguments),
         Task::Bundle => bundle::run(&tree),
         Task::Setup => setup::run(&tree),
         Task::Desktop { command } => desktop::run(&tree, &command),
