@@ -131,7 +131,7 @@ fn at_one_kilobyte_a_second_presses_are_done_once() {
 /// A Create of many bytes, then a Retrieve of them: each takes longer than a ping's answer may.
 async fn large(house: &RemoteHouse) {
     let lamp = house.devices.device("lamp");
-    let scenes = Href::new(&format!("{SCENES}?if=oic.if.create")).unwrap();
+    let scenes = Href::new(format!("{SCENES}?if=oic.if.create")).unwrap();
     let member = json!({"rt": ["x.lumenfold.r.scene"], "if": ["oic.if.rw"], "rep": {"notes": "n".repeat(LARGE)}});
     let create = house.home.request(lamp.di(), Request::post(scenes, member), Via::Xmpp);
     let answer = tokio::time::timeout(LARGE_WITHIN, create).await.expect("in time").unwrap();

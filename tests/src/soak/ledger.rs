@@ -31,6 +31,15 @@ pub struct Tally {
     pub reads: usize,
 }
 
+/// A press that has no outcome yet.
+struct UnderWay {
+    began: Instant,
+    lamp: usize,
+    wanted: Value,
+    told: JoinHandle<Result<(), Error>>,
+}
+
+/// A press with its outcome.
 struct Press {
     lamp: usize,
     wanted: Value,
@@ -41,7 +50,7 @@ struct Press {
 #[derive(Default)]
 pub(super) struct Ledger {
     next: u32,
-    under_way: Vec<(Instant, usize, Value, JoinHandle<Result<(), Error>>)>,
+    under_way: Vec<UnderWay>,
     reads_under_way: Vec<(Instant, JoinHandle<()>)>,
     presses: Vec<Press>,
     reads: usize,
@@ -58,8 +67,8 @@ impl Ledger {
         let colour = if as_text { json!(format!("{red},{green},{blue}")) } else { json!([red, green, blue]) };
         let wanted = json!({ "rgbValue": colour });
         let (home, id, asked) = (home.clone(), device.di().to_owned(), wanted.clone());
-        let press = tokio::spawn(async move { home.set(&id, path(COLOUR), asked).await });
-        self.under_way.push((Instant::now(), lamp, wanted, press));
+        let told = tokio::spawn(async move { home.set(&id, path(COLOUR), asked).await });
+        self.under_way.push(UnderWay { began: Instant::now(), lamp, wanted, told });
     }
 
     /// Reads, whatever comes of it.
@@ -85,8 +94,8 @@ impl Ledger {
     /// # Panics
     /// When one has none in time.
     pub(super) async fn outcomes(&mut self) {
-        for (began, lamp, wanted, press) in std::mem::take(&mut self.under_way) {
-            let told = timeout_at(began + OUTCOME_WITHIN, press).await;
+        for UnderWay { began, lamp, wanted, told } in std::mem::take(&mut self.under_way) {
+            let told = timeout_at(began + OUTCOME_WITHIN, told).await;
             let told = told.unwrap_or_else(|_| panic!("lamp {lamp}: {wanted} has no outcome after {OUTCOME_WITHIN:?}"));
             self.presses.push(Press { lamp, wanted, told: told.expect("the home does not panic") });
         }
@@ -124,12 +133,17 @@ impl Ledger {
     }
 }
 
-/// Whether a tile shows what the device itself holds.
-pub(super) fn shows_the_truth(shown: &Shown, device: &Device) -> bool {
-    shown.controls.iter().all(|control| {
-        let truth = device.value(control.href.path());
-        shown.values.get(&control.href).map(|now| &now.value) == truth.as_ref()
-    })
+/// Where a tile shows another value than the device itself holds, in words.
+pub(super) fn lies(shown: &[Shown], device: &Device) -> Vec<String> {
+    let Some(tile) = shown.iter().find(|shown| shown.id == device.di()) else {
+        return vec![format!("{} has no tile", device.key())];
+    };
+    let lie = |href: &Href| {
+        let truth = device.value(href.path());
+        let shown = tile.values.get(href).map(|now| &now.value);
+        (shown != truth.as_ref()).then(|| format!("{}{href}: shown {shown:?}, is {truth:?}", device.key()))
+    };
+    tile.controls.iter().filter_map(|control| lie(&control.href)).collect()
 }
 
 fn path(href: &str) -> Href {

@@ -154,7 +154,7 @@ impl Ejabberd {
         let written = |user: &str| {
             // As Erlang writes a binary: a tag, its length in four bytes, itself.
             let length = u32::try_from(user.len()).unwrap_or(u32::MAX).to_be_bytes();
-            let term = [&[b'm'], &length[..], user.as_bytes()].concat();
+            let term = [&b"m"[..], &length, user.as_bytes()].concat();
             let kept = ["LATEST.LOG", "passwd.DCL", "passwd.DCD"].map(|name| std::fs::read(spool.join(name)));
             kept.iter().flatten().any(|file| file.windows(term.len()).any(|part| part == term))
         };
