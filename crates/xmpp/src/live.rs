@@ -36,12 +36,16 @@ const SILENCE_BEFORE_PING: Duration = Duration::from_secs(8);
 const PING_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 /// Our choice, for a link that is idle.
 const PING_DEADLINE: Duration = Duration::from_secs(5);
+/// Our choice, where there is reason to doubt the link: so long, and some of its latest round trips.
+const DOUBTED_DEADLINE: Duration = Duration::from_millis(1_500);
+/// Our choice.
+const DOUBTED_ROUND_TRIPS: u32 = 4;
 /// Our choice: the slowest link that is waited for, in bytes per second. A ping waits behind what was sent before it.
 const SLOWEST_LINK: u64 = 1_000;
 /// Our choice: so much more is sent within an idle link's deadline.
 const SENT_AT_ONCE: u64 = 4_096;
-/// Our choice: whatever was sent before, in seconds.
-const LONGEST_QUEUE: u64 = 120;
+/// Our choice: no pong is waited for longer, whatever was sent before and is heard meanwhile.
+const LONGEST_QUEUE: Duration = Duration::from_secs(120);
 /// Our choice: `iq` questions of ours under way at once.
 const MAX_ASKED: usize = 4096;
 /// How long the server may take to close its side.
@@ -73,6 +77,8 @@ pub(crate) struct Live {
     pinged_at: Instant,
     /// The ping under way.
     ping: Option<Ping>,
+    /// The last one's round trip.
+    latency: Option<Duration>,
     /// What had been written when the server last said something.
     written_then: u64,
     unflushed: bool,
@@ -83,6 +89,8 @@ struct Ping {
     id: String,
     since: Instant,
     until: Instant,
+    /// When anything had last been heard as it went out, or was waited for again.
+    heard_before: Instant,
 }
 
 enum Step {
@@ -112,6 +120,7 @@ impl Live {
             next_id: 0,
             pinged_at: Instant::now(),
             ping: None,
+            latency: None,
             unflushed: false,
         }
     }
@@ -130,9 +139,10 @@ impl Live {
                     break Cause::Closed;
                 }
                 Step::Ordered(Some(Order::Doubt)) => {
-                    if self.ping.is_none()
-                        && let Err(cause) = self.send_ping()
-                    {
+                    let deadline = self.latency.map_or(PING_DEADLINE, |latency| {
+                        (DOUBTED_DEADLINE + latency * DOUBTED_ROUND_TRIPS).min(PING_DEADLINE)
+                    });
+                    if let Err(cause) = self.send_ping(deadline) {
                         break cause;
                     }
                 }
@@ -248,13 +258,15 @@ impl Live {
     }
 
     fn ping_or_give_up(&mut self) -> Result<(), Cause> {
-        if let Some(ping) = &self.ping {
-            let heard_at = self.pulse.heard_at();
-            if heard_at <= ping.since {
+        if let Some(ping) = &mut self.ping {
+            let now = Instant::now();
+            // Whatever is heard shows that the pong can still be on its way, behind something long; not for ever, as our
+            // own direction may be the dead one.
+            if self.pulse.heard_at() <= ping.heard_before || now > ping.since + LONGEST_QUEUE {
                 return Err(Cause::Silent);
             }
-            // Anything heard since then is a sign of life as good as the pong, which may still come.
-            self.ping = None;
+            ping.heard_before = self.pulse.heard_at();
+            ping.until = now + PING_DEADLINE;
             return Ok(());
         }
         if self.pulse.heard_at() + SILENCE_BEFORE_PING > Instant::now()
@@ -263,15 +275,16 @@ impl Live {
             // Something came while the alarm was set.
             return Ok(());
         }
-        self.send_ping()
+        self.send_ping(PING_DEADLINE)
     }
 
-    fn send_ping(&mut self) -> Result<(), Cause> {
+    fn send_ping(&mut self, deadline: Duration) -> Result<(), Cause> {
         let now = Instant::now();
         let id = self.fresh_id(PING_PREFIX);
         let unheard = self.pulse.written().saturating_sub(self.written_then);
-        let queue = Duration::from_secs((unheard.saturating_sub(SENT_AT_ONCE) / SLOWEST_LINK).min(LONGEST_QUEUE));
-        self.ping = Some(Ping { id: id.clone(), since: now, until: now + PING_DEADLINE + queue });
+        let queue = Duration::from_secs(unheard.saturating_sub(SENT_AT_ONCE) / SLOWEST_LINK).min(LONGEST_QUEUE);
+        let heard_before = self.pulse.heard_at();
+        self.ping = Some(Ping { id: id.clone(), since: now, until: now + deadline + queue, heard_before });
         self.pinged_at = now;
         let ping = IqPayload::Get(PingQuery.into()).assemble(IqHeader { from: None, to: None, id });
         self.write(ping.into()).map_err(lost)
@@ -296,7 +309,9 @@ impl Live {
         match iq {
             Iq::Result { id, .. } | Iq::Error { id, .. } if self.ping.as_ref().is_some_and(|ping| ping.id == id) => {
                 if from_our_server && let Some(ping) = self.ping.take() {
-                    self.tell(Event::Latency(ping.since.elapsed()));
+                    let latency = ping.since.elapsed();
+                    self.latency = Some(latency);
+                    self.tell(Event::Latency(latency));
                 }
             }
             Iq::Result { id, from, payload, .. } => self.answered(&id, from.as_ref(), Ok(payload)),

@@ -3,18 +3,19 @@
 //! Scope: one request or one wish. A Create, Update or Delete is sent once; where its outcome is unknown, the resource
 //! is read and the truth shown. Non-scope: what is on screen (`watching`).
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Method, Request, Response};
 use homeward_protocol::oic::remote_access;
 use serde_json::Value;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use super::devices::{Route, fulfils};
 use super::{Inner, state};
 use crate::error::{Code, Error};
 use crate::lan::LanError;
-use crate::remote::RemoteError;
+use crate::remote::{Arrival, RemoteError};
 use crate::view::{Answer, Device, Path, Via};
 
 /// How many notifications a reader in the terminal may be behind.
@@ -24,12 +25,17 @@ const MAX_BEHIND: usize = 64;
 pub struct Observation {
     /// The path that it takes.
     pub via: Path,
-    notifications: mpsc::Receiver<Result<Response, Error>>,
+    notifications: mpsc::Receiver<Result<Arrival, Error>>,
 }
 
 impl Observation {
     /// The next notification (the first is the value now); `None` once it has ended.
     pub async fn next(&mut self) -> Option<Result<Response, Error>> {
+        Some(self.next_arrival().await?.map(|arrival| arrival.response))
+    }
+
+    /// The same, with when it came.
+    pub(super) async fn next_arrival(&mut self) -> Option<Result<Arrival, Error>> {
         self.notifications.recv().await
     }
 }
@@ -56,7 +62,7 @@ impl Inner {
         let path = route.path();
         let most = self.config.request_deadline;
         let deadline = self.state().device(id).map_or(most, |known| known.pace(path).deadline(most));
-        let (mut response, took) = self.carry(&route, request, deadline).await?;
+        let (Arrival { mut response, at }, took) = self.carry(&route, request, deadline).await?;
         if holds_password {
             // RA-7: what it holds is dropped at once, whoever asked.
             let jid = response.body.take().and_then(remote_access::take_jid).flatten();
@@ -70,7 +76,7 @@ impl Inner {
                 .clone()
                 .filter(|body| response.status.is_success() && body.is_object() && !holds_password);
             if let Some(value) = told {
-                known.report(&request.href, value, request.method == Method::Get, path);
+                known.report(&request.href, value, request.method == Method::Get, path, at);
             }
         });
         Ok(Answer {
@@ -93,7 +99,7 @@ impl Inner {
         route: &Route,
         request: &Request,
         deadline: Duration,
-    ) -> Result<(Response, Duration), Error> {
+    ) -> Result<(Arrival, Duration), Error> {
         match route {
             Route::Xmpp(jid) => {
                 self.remote.request(jid, request, deadline).await.map_err(|error| remote_error(&error, request.method))
@@ -103,7 +109,7 @@ impl Inner {
                 let began = Instant::now();
                 let answer = lan.request(*address, request, deadline).await;
                 answer
-                    .map(|response| (response, began.elapsed()))
+                    .map(|response| (Arrival { response, at: Instant::now() }, began.elapsed()))
                     .map_err(|error| lan_error(&error, request.method))
             }
         }
@@ -164,8 +170,8 @@ impl Inner {
                 tokio::spawn(async move {
                     loop {
                         let next = tokio::select! { next = source.next() => next, () = out.closed() => None };
-                        let Some(response) = next else { return };
-                        if out.send(Ok(response)).await.is_err() {
+                        let Some(arrival) = next else { return };
+                        if out.send(Ok(arrival)).await.is_err() {
                             return;
                         }
                     }
@@ -177,7 +183,9 @@ impl Inner {
                     loop {
                         let next = tokio::select! { next = source.next() => next, () = out.closed() => None };
                         let Some(next) = next else { return };
-                        let next = next.map_err(|error| lan_error(&error, Method::Get));
+                        let next = next
+                            .map(|response| Arrival { response, at: Instant::now() })
+                            .map_err(|error| lan_error(&error, Method::Get));
                         if out.send(next).await.is_err() {
                             return;
                         }

@@ -13,6 +13,7 @@ use homeward_protocol::oic::discovery::Link;
 use homeward_protocol::oic::remote_access::{USER_RT, USER_URI, XMPP_RT};
 use homeward_protocol::remote::jid::{OicResource, Role};
 use serde_json::Value;
+use tokio::time::Instant;
 use xmpp_parsers::jid::FullJid;
 
 use super::pace::Pace;
@@ -41,6 +42,8 @@ pub(super) struct Known {
     pub(super) arrivals: u64,
     /// Numbers the wishes, so that an answer to an older one does not end a newer.
     wish_serial: u64,
+    /// When each value came.
+    told_at: BTreeMap<Href, Instant>,
     /// How fast it answers, by path.
     paces: BTreeMap<Path, Pace>,
     wish_serials: BTreeMap<Href, u64>,
@@ -121,6 +124,7 @@ impl Known {
             told: Told::default(),
             arrivals: 0,
             wish_serial: 0,
+            told_at: BTreeMap::new(),
             paces: BTreeMap::new(),
             wish_serials: BTreeMap::new(),
         }
@@ -305,9 +309,13 @@ impl Known {
         self.view.remote = None;
     }
 
-    /// A value that the device told. `whole`: all of the representation, else only what changed.
-    pub(super) fn report(&mut self, href: &Href, value: Value, whole: bool, via: Path) {
+    /// A value that the device told. `whole`: all of the representation, else only what changed. What came `at` an
+    /// earlier time than the value that is known is old, whatever way it took to here.
+    pub(super) fn report(&mut self, href: &Href, value: Value, whole: bool, via: Path, at: Instant) {
         let href = plain(href);
+        if self.told_at.get(&href).is_some_and(|newest| *newest > at) {
+            return;
+        }
         if self.view.values.len() >= MAX_VALUES && !self.view.values.contains_key(&href) {
             return;
         }
@@ -320,6 +328,7 @@ impl Known {
         }
         let at_ms = now_ms();
         self.view.last_seen_at_ms = Some(at_ms);
+        self.told_at.insert(href.clone(), at);
         self.view.values.insert(href, Reported { value, at_ms, via });
     }
 

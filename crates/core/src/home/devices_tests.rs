@@ -58,6 +58,15 @@ fn lamp() -> Known {
 }
 
 #[test]
+fn an_older_value_does_not_take_the_place_of_a_newer_one() {
+    let mut known = lamp();
+    let (earlier, later) = (Instant::now(), Instant::now() + std::time::Duration::from_millis(1));
+    known.report(&href("/light"), json!({"value": true}), true, Path::Xmpp, later);
+    known.report(&href("/light"), json!({"value": false}), true, Path::Xmpp, earlier);
+    assert_eq!(known.view.values[&href("/light")].value, json!({"value": true}));
+}
+
+#[test]
 fn a_latency_is_not_taken_along_to_another_path() {
     let mut known = lamp();
     known.remote = Some(at_server(false));
@@ -138,9 +147,9 @@ fn a_contacts_device_has_a_key_of_its_own() {
 fn a_wish_is_over_when_the_device_reports_it_and_not_before() {
     let mut lamp = lamp();
     lamp.wish(&href("/light"), json!({"value": true}));
-    lamp.report(&href("/light"), json!({"value": false}), true, Path::Xmpp);
+    lamp.report(&href("/light"), json!({"value": false}), true, Path::Xmpp, Instant::now());
     assert!(lamp.view.wishes.contains_key(&href("/light")));
-    lamp.report(&href("/light?if=oic.if.a"), json!({"value": true, "id": "x"}), true, Path::Xmpp);
+    lamp.report(&href("/light?if=oic.if.a"), json!({"value": true, "id": "x"}), true, Path::Xmpp, Instant::now());
     assert!(lamp.view.wishes.is_empty());
 }
 
@@ -159,8 +168,8 @@ fn an_answer_to_an_older_wish_does_not_end_a_newer_one() {
 #[test]
 fn a_partial_answer_changes_only_what_it_names() {
     let mut lamp = lamp();
-    lamp.report(&href("/light"), json!({"value": false, "n": "a"}), true, Path::Lan);
-    lamp.report(&href("/light"), json!({"value": true}), false, Path::Xmpp);
+    lamp.report(&href("/light"), json!({"value": false, "n": "a"}), true, Path::Lan, Instant::now());
+    lamp.report(&href("/light"), json!({"value": true}), false, Path::Xmpp, Instant::now());
     assert_eq!(lamp.view.values[&href("/light")].value, json!({"value": true, "n": "a"}));
 }
 
@@ -184,7 +193,7 @@ fn one_that_goes_is_offline_and_has_no_path() {
 fn no_more_values_are_kept_than_the_limit() {
     let mut lamp = lamp();
     for n in 0..=MAX_VALUES {
-        lamp.report(&href(&format!("/{n}")), json!({"value": n}), true, Path::Lan);
+        lamp.report(&href(&format!("/{n}")), json!({"value": n}), true, Path::Lan, Instant::now());
     }
     assert_eq!(lamp.view.values.len(), MAX_VALUES);
 }

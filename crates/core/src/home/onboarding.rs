@@ -310,7 +310,7 @@ impl Inner {
         };
         let route = route.ok_or(Lost::NotSent)?;
         let answered = self.carry(&route, request, deadline).await;
-        answered.map(|(response, _)| response).map_err(|error| match error.code {
+        answered.map(|(arrival, _)| arrival.response).map_err(|error| match error.code {
             Code::OutcomeUnknown | Code::NoAnswer => Lost::NoAnswer,
             Code::BadAnswer => Lost::Unreadable,
             _ => Lost::NotSent,

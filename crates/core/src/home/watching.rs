@@ -9,17 +9,25 @@ use std::time::Duration;
 use homeward_protocol::crudn::{Href, Request};
 use homeward_protocol::oic::device::{DEVICE_URI, Description, PLATFORM_URI, Platform};
 use homeward_protocol::oic::discovery::{self, RES_URI};
+use serde_json::Value;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Inner;
-use crate::view::{Device, Path, Via};
+use super::control::Observation;
+use crate::error::Code;
+use crate::remote::Arrival;
+use crate::view::{Device, Via};
 
 /// `requirements.md`, Observe: a device without it is read so often while on screen.
 const READ_EVERY: Duration = Duration::from_secs(30);
 /// Our choice: before an observation that ended, or a description that failed, is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(5);
+/// Our choice: a device that has dropped an observation without a word is found out by asking for it again.
+const CONFIRM_EVERY: Duration = Duration::from_secs(600);
+/// Our choice: how much later than an answer a notification may be.
+const NOTIFIED_WITHIN: Duration = Duration::from_secs(5);
 /// Our choice: devices that a screen can show at once, with what lies just beyond its edge.
 const MAX_WATCHED: usize = 256;
 /// Our choice: resources observed of one device.
@@ -132,27 +140,63 @@ fn shown(device: &Device) -> Vec<(Href, bool)> {
 /// Follows one resource: by observation, or by a read every 30 seconds.
 async fn follow(inner: Arc<Inner>, id: String, href: Href, observable: bool) {
     loop {
-        if observable && let Ok(mut observation) = inner.observe(&id, href.clone(), Via::Auto).await {
-            let mut notified = 0;
-            while let Some(Ok(response)) = observation.next().await {
-                notified += usize::from(response.observe.is_some());
-                if let Some(value) = response.body.filter(|_| response.status.is_success()) {
-                    inner.reported(&id, &href, value, observation.via);
-                }
-            }
-            // Ended after it had begun: the gap is filled by the next registration's first answer.
-            sleep(if notified > 0 { TRY_AGAIN } else { READ_EVERY }).await;
-        } else {
+        let pause = match observable {
+            true => match inner.observe(&id, href.clone(), Via::Auto).await {
+                Ok(observation) => follow_observation(&inner, &id, &href, observation).await,
+                // It says that it cannot be observed now.
+                Err(error) if matches!(error.code, Code::DeviceRefused | Code::SessionRefused) => READ_EVERY,
+                Err(_) => TRY_AGAIN,
+            },
+            false => READ_EVERY,
+        };
+        if pause == READ_EVERY {
             let _ = inner.send(&id, &Request::get(href.clone()), Via::Auto).await;
-            sleep(READ_EVERY).await;
+        }
+        sleep(pause).await;
+    }
+}
+
+/// Until it ends, or there is reason to believe that the device has dropped it without a word. Returns when to go on.
+async fn follow_observation(inner: &Arc<Inner>, id: &str, href: &Href, mut observation: Observation) -> Duration {
+    let mut last = None;
+    let mut confirmed_at = Instant::now();
+    let mut observed = false;
+    loop {
+        let arrival = tokio::select! {
+            arrival = observation.next_arrival() => arrival,
+            // The device told somebody else what it did not tell us, or is asked whether it still knows us.
+            () = inner.tells_otherwise(id, href, last.clone()), if observed => return Duration::ZERO,
+            () = sleep_until(confirmed_at + CONFIRM_EVERY), if observed => return Duration::ZERO,
+        };
+        let Some(Ok(Arrival { response, at })) = arrival else {
+            // Ended after it had begun: the gap is filled by the next registration's first answer.
+            return if observed { TRY_AGAIN } else { READ_EVERY };
+        };
+        observed |= response.observe.is_some();
+        confirmed_at = Instant::now();
+        if let Some(value) = response.body.filter(|value| response.status.is_success() && value.is_object()) {
+            inner.state().change_known(id, |known| known.report(href, value.clone(), true, observation.via, at));
+            last = Some(value);
         }
     }
 }
 
 impl Inner {
-    fn reported(&self, id: &str, href: &Href, value: serde_json::Value, via: Path) {
-        if value.is_object() {
-            self.state().change_known(id, |known| known.report(href, value, true, via));
+    /// Waits until the resource's value has been another than `last` for some time: known from a read or an answer, and
+    /// not notified.
+    async fn tells_otherwise(&self, id: &str, href: &Href, last: Option<Value>) {
+        let differs = |state: &super::State| {
+            let told = state.device(id)?.view.values.get(href)?;
+            (Some(&told.value) != last.as_ref()).then_some(())
+        };
+        loop {
+            if self.until(differs).await.is_none() {
+                return std::future::pending().await;
+            }
+            sleep(NOTIFIED_WITHIN).await;
+            if differs(&self.state()).is_some() {
+                return;
+            }
         }
     }
 }

@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use homeward_protocol::crudn::{Href, Request, Response};
+use homeward_protocol::crudn::{Href, Request};
 use tokio::time::Instant;
 use xmpp_parsers::jid::FullJid;
 
-use super::RemoteError;
 use super::peer::Notifications;
 use super::sessions::Sessions;
+use super::{Arrival, RemoteError};
 
 /// Sends one request and waits for its answer; and how long that took from being sent. `deadline` is for an idle link:
 /// what the link needs to carry it comes on top.
@@ -21,7 +21,7 @@ pub(super) async fn request(
     jid: &FullJid,
     request: &Request,
     deadline: Duration,
-) -> Result<(Response, Duration), RemoteError> {
+) -> Result<(Arrival, Duration), RemoteError> {
     let until = Instant::now() + deadline;
     let peer = sessions.peer(jid);
     let _turn = peer.turn(until).await?;

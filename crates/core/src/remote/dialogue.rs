@@ -6,11 +6,12 @@
 
 use homeward_protocol::crudn::Response;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
-use super::RemoteError;
+use super::{Arrival, RemoteError};
 
 /// What became of a request.
-pub(super) type Outcome = Result<Response, RemoteError>;
+pub(super) type Outcome = Result<Arrival, RemoteError>;
 
 /// What is out with one device.
 #[derive(Default)]
@@ -30,13 +31,13 @@ pub(super) struct Asked {
     /// Where its outcome is waited for.
     pub(super) answer: oneshot::Sender<Outcome>,
     /// Where notifications go, if this registers an observation.
-    pub(super) observer: Option<mpsc::Sender<Response>>,
+    pub(super) observer: Option<mpsc::Sender<Arrival>>,
 }
 
 struct Observed {
     id: String,
     sid: String,
-    reader: mpsc::Sender<Response>,
+    reader: mpsc::Sender<Arrival>,
 }
 
 /// In which session something was said.
@@ -185,12 +186,12 @@ impl Dialogue {
         if let Some(reader) = asked.observer.filter(|_| response.status.is_success() && response.observe.is_some()) {
             self.observed.push(Observed { id: asked.id, sid: asked.sid, reader });
         }
-        let _ = asked.answer.send(Ok(response));
+        let _ = asked.answer.send(Ok(Arrival { response, at: Instant::now() }));
     }
 
     fn notified(&mut self, at: usize, response: Response) {
         let is_last = response.observe.is_none();
-        let full = self.observed.get(at).is_none_or(|observed| observed.reader.try_send(response).is_err());
+        let full = self.observed.get(at).is_none_or(|observed| observed.reader.try_send(Arrival { response, at: Instant::now() }).is_err());
         if full || is_last {
             // Gone, or too far behind: it hears the end, and begins again with the value of then.
             self.observed.remove(at);
@@ -221,7 +222,7 @@ mod tests {
         answered
     }
 
-    fn observe(dialogue: &mut Dialogue, id: &str, sid: &str) -> (Answer, mpsc::Receiver<Response>) {
+    fn observe(dialogue: &mut Dialogue, id: &str, sid: &str) -> (Answer, mpsc::Receiver<Arrival>) {
         let (answer, answered) = oneshot::channel();
         let (reader, notified) = mpsc::channel(2);
         dialogue.ask(Asked { id: id.to_owned(), sid: sid.to_owned(), answer, observer: Some(reader) });
@@ -237,11 +238,11 @@ mod tests {
     }
 
     fn heard(answer: &mut Answer) -> Option<u64> {
-        answer.try_recv().ok()?.ok()?.body?.get("n")?.as_u64()
+        answer.try_recv().ok()?.ok()?.response.body?.get("n")?.as_u64()
     }
 
-    fn number(notification: &Response) -> Option<u64> {
-        notification.body.as_ref()?.get("n")?.as_u64()
+    fn number(notification: &Arrival) -> Option<u64> {
+        notification.response.body.as_ref()?.get("n")?.as_u64()
     }
 
     #[test]

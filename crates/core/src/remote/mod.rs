@@ -22,6 +22,7 @@ use homeward_protocol::remote::jid::OicResource;
 use homeward_protocol::remote::rest::RestError;
 use homeward_xmpp::{Account, Cause};
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use xmpp_parsers::jid::FullJid;
 
@@ -90,6 +91,15 @@ pub(crate) enum RemoteError {
     BadAnswer(RestError),
 }
 
+/// What a device told, and when that came: what came later is newer, whoever reads it first.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    /// What.
+    pub(crate) response: Response,
+    /// When it was read from the connection.
+    pub(crate) at: Instant,
+}
+
 /// The remote side of the home. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Remote {
@@ -133,7 +143,7 @@ impl Remote {
         jid: &FullJid,
         request: &Request,
         deadline: Duration,
-    ) -> Result<(Response, Duration), RemoteError> {
+    ) -> Result<(Arrival, Duration), RemoteError> {
         crudn::request(&self.sessions, jid, request, deadline).await
     }
 

@@ -14,10 +14,10 @@ use tokio::time::{Instant, timeout_at};
 use uuid::Uuid;
 use xmpp_parsers::jid::FullJid;
 
-use super::RemoteError;
 use super::dialogue::{Asked, Dialogue, Heard, Outcome, Place};
 use super::sessions::{NotSent, OpenSession, Sessions};
 use super::traffic::Load;
+use super::{Arrival, RemoteError};
 
 /// Our choice: requests out at once with a peer that returns our ids.
 const PIPELINED: usize = 8;
@@ -108,7 +108,7 @@ impl Peer {
         self: &Arc<Self>,
         session: Arc<OpenSession>,
         request: &Request,
-        observer: Option<mpsc::Sender<Response>>,
+        observer: Option<mpsc::Sender<Arrival>>,
         until: Instant,
     ) -> Result<Option<Question>, RemoteError> {
         let id = Uuid::new_v4().simple().to_string();
@@ -119,7 +119,7 @@ impl Peer {
         let (load, more) = session.begin(message.len());
         let until = until + more;
         let mut question =
-            Question { peer: self.clone(), session, id, answer, until, sent: None, load, took: None };
+            Question { peer: self.clone(), session, id, answer, until, sent: None, load, answered: false };
         match timeout_at(until, question.session.send(message)).await {
             Ok(Ok(())) => question.sent = Some(Instant::now()),
             Ok(Err(NotSent::Over)) => return Ok(None),
@@ -194,26 +194,30 @@ pub(super) struct Question {
     until: Instant,
     sent: Option<Instant>,
     load: Option<Load>,
-    took: Option<Duration>,
+    answered: bool,
 }
 
 impl Question {
     /// Waits for what becomes of it; and how long that took.
-    pub(super) async fn answer(mut self) -> Result<(Response, Duration), RemoteError> {
+    pub(super) async fn answer(mut self) -> Result<(Arrival, Duration), RemoteError> {
         let outcome = match timeout_at(self.until, &mut self.answer).await {
             Ok(outcome) => outcome.unwrap_or(Err(RemoteError::Cut)),
             Err(_) => Err(RemoteError::NoAnswer { sent: true }),
         };
-        let took = self.sent.map(|sent| sent.elapsed()).unwrap_or_default();
-        self.took = outcome.is_ok().then_some(took);
-        outcome.map(|response| (response, took))
+        let sent = self.sent;
+        let answered = outcome.map(|arrival| {
+            let took = sent.map_or(Duration::ZERO, |sent| arrival.at.saturating_duration_since(sent));
+            (arrival, took)
+        });
+        self.answered = answered.is_ok();
+        answered
     }
 }
 
 impl Drop for Question {
     fn drop(&mut self) {
         if let Some(load) = self.load {
-            self.session.finish(load, self.took.is_some());
+            self.session.finish(load, self.answered);
         }
         let returns_ids = {
             let mut dialogue = lock(&self.peer.dialogue);
@@ -233,8 +237,8 @@ impl Drop for Question {
 
 /// Notifications of one observation, the value now first; it ends when dropped.
 pub(crate) struct Notifications {
-    first: Option<Response>,
-    incoming: mpsc::Receiver<Response>,
+    first: Option<Arrival>,
+    incoming: mpsc::Receiver<Arrival>,
     id: String,
     href: Href,
     peer: Arc<Peer>,
@@ -243,7 +247,7 @@ pub(crate) struct Notifications {
 
 impl Notifications {
     /// The next one; `None` once the device, its session or the connection has gone.
-    pub(crate) async fn next(&mut self) -> Option<Response> {
+    pub(crate) async fn next(&mut self) -> Option<Arrival> {
         match self.first.take() {
             Some(first) => Some(first),
             None => self.incoming.recv().await,
