@@ -4,6 +4,8 @@
 //! Scope: pressing, and reading what became of it: in what the home shows, and in the devices' own request logs.
 //! Non-scope: which fault, and what is to be true under it (`tests/faults_*.rs`).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use homeward_core::config::Slot;
@@ -39,6 +41,8 @@ pub struct RemoteHouse {
     pub devices_link: FaultProxy,
     /// The real server.
     pub server: Server,
+    /// Seconds that the computer has slept.
+    slept: Arc<AtomicU64>,
     _folder: tempfile::TempDir,
 }
 
@@ -74,8 +78,16 @@ impl RemoteHouse {
         let mut config = Config::new(folder.path().join("home"), Slot::FirstFree);
         config.interfaces = vec!["lo".to_owned()];
         config.password = Some(password());
+        let slept = Arc::new(AtomicU64::new(0));
+        let asleep = slept.clone();
+        config.wall_clock = Arc::new(move || SystemTime::now() + Duration::from_secs(asleep.load(Ordering::Relaxed)));
         let home = Home::open(config).await.unwrap_or_else(|error| panic!("the home does not open: {error:?}"));
-        RemoteHouse { home, link, devices, devices_link, server, _folder: folder }
+        RemoteHouse { home, link, devices, devices_link, server, slept, _folder: folder }
+    }
+
+    /// The clock on the wall goes on by so much while everything else stands still, as in a computer's sleep.
+    pub fn sleeps(&self, time: Duration) {
+        self.slept.fetch_add(time.as_secs(), Ordering::Relaxed);
     }
 
     /// Signs in through the link, and waits until every device is there.

@@ -4,12 +4,13 @@
 
 use std::time::Duration;
 
-use homeward_core::Code;
+use homeward_core::view::Connection;
+use homeward_core::{Code, Event};
 use homeward_tests::alone;
 use homeward_tests::fault_proxy::{BOTH, Direction};
 use homeward_tests::remote_house::{LIGHT, RemoteHouse, SWITCH, assert_honest};
 use homeward_tests::server::Kind;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// What the specification of our own behaviour says, and not a moment more.
 const NOTICED_WITHIN: Duration = Duration::from_secs(15);
@@ -42,6 +43,43 @@ fn a_link_that_is_half_open_for_a_minute_is_noticed_and_comes_back_by_itself() {
         house.works_again("plug", SWITCH).await;
         house.shows_the_truth("lamp", LIGHT, TRUE_WITHIN).await;
         assert_honest(&told, &house.arrived("lamp", LIGHT));
+    });
+}
+
+#[test]
+fn an_hour_of_sleep_is_noticed_at_once_and_not_after_the_pings_deadline() {
+    alone(async || {
+        let house = RemoteHouse::open(Kind::Prosody).await;
+        house.watches(&["lamp"]).await;
+        // What a router does to a connection that was silent for an hour.
+        house.link.stall(&BOTH);
+        house.sleeps(Duration::from_secs(3_600));
+        // Two seconds between two looks at the clock, then a ping that is not waited for as long as others.
+        let why = house.loses_its_link(Duration::from_secs(4)).await;
+        assert_eq!(why.code, Code::Silent, "{why:?}");
+        house.link.heal().await;
+        house.is_whole(TRUE_WITHIN).await;
+        house.works_again("lamp", LIGHT).await;
+    });
+}
+
+#[test]
+fn a_sleep_that_the_connection_outlived_costs_nothing() {
+    alone(async || {
+        let house = RemoteHouse::open(Kind::Prosody).await;
+        house.watches(&["lamp"]).await;
+        let mut events = house.home.subscribe();
+        house.sleeps(Duration::from_secs(3_600));
+        let lost = async {
+            while let Some(Ok(batch)) = events.next().await {
+                let lost = |event: &Event| matches!(event, Event::ConnectionChanged { connection } if !matches!(connection, Connection::Connected { .. }));
+                if batch.iter().any(|numbered| lost(&numbered.event)) {
+                    return;
+                }
+            }
+        };
+        assert!(timeout(Duration::from_secs(6), lost).await.is_err(), "the connection was given up for nothing");
+        house.works_again("lamp", LIGHT).await;
     });
 }
 

@@ -13,6 +13,7 @@ use homeward_tests::stage::{Stage, device, until};
 use serde_json::{Value, json};
 
 const DI: &str = "5d3f2a10-0000-4000-8000-0000000000c0";
+const CALM: &str = "5d3f2a10-0000-4000-8000-0000000000c1";
 
 fn href(path: &str) -> Href {
     Href::new(path).unwrap()
@@ -99,6 +100,34 @@ fn a_device_that_asks_us_is_told_that_we_are_no_server() {
         let session = asker.ask(json!({"do": "open", "to": us})).await;
         let answer = asker.ask(json!({"do": "request", "session": session, "url": "coap://home/light"})).await;
         assert_eq!(answer["status"], 405, "{answer}");
+    });
+}
+
+#[test]
+fn a_device_that_floods_us_is_cut_off_alone_and_the_person_sees_which() {
+    alone(async || {
+        let (stage, mut light, _) = house(Kind::Prosody).await;
+        let us = own_jid(&mut light, &stage).await;
+        let mut calm = Peer::device(&stage.server.ca_file(), &["--di", CALM]).await;
+        stage.onboarded(CALM).await;
+        let open = format!(
+            "<iq to='{us}' type='set' id='f1'><open xmlns='http://jabber.org/protocol/ibb' sid='flood' block-size='4096' stanza='message'/></iq>"
+        );
+        light.obey(json!({"do": "stanza", "xml": open})).await;
+        let data = STANDARD.encode(r#"<rest xmlns="rest.oic.org"><url method="RESPONSE">200 OK</url></rest>"#);
+        for seq in 0..400 {
+            let xml = format!(
+                "<message to='{us}'><data xmlns='http://jabber.org/protocol/ibb' sid='flood' seq='{seq}'>{data}</data></message>"
+            );
+            light.obey(json!({"do": "stanza", "xml": xml})).await;
+        }
+        let is_cut_off = |light: &Device| light.trouble.as_ref().is_some_and(|trouble| trouble.code == Code::CutOff);
+        device(&stage.home, DI, "the light is cut off", is_cut_off).await;
+        let refused = stage.home.request(DI, Request::get(href("/light")), Via::Xmpp).await;
+        assert_eq!(refused.as_ref().err().map(|error| error.code), Some(Code::CutOff), "{refused:?}");
+        let answer = stage.home.request(CALM, Request::get(href("/light")), Via::Xmpp).await.unwrap();
+        assert_eq!(answer.body, Some(json!({"value": false})));
+        calm.obey(json!({"do": "set", "path": "/light", "value": {"value": true}})).await;
     });
 }
 

@@ -149,6 +149,7 @@ mod tests {
             controls: vec![],
             values: BTreeMap::new(),
             wishes: BTreeMap::new(),
+            trouble: None,
             described: true,
         }
     }

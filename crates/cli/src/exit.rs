@@ -28,6 +28,7 @@ impl Exit {
         match code {
             Code::DeviceRefused
             | Code::SessionRefused
+            | Code::CutOff
             | Code::TooLarge
             | Code::BadAnswer
             | Code::Cancelled

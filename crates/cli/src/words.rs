@@ -62,7 +62,12 @@ fn advice(code: Code) -> &'static str {
         Code::NotReachable => "Check that it is switched on and online, or give it more time by --timeout.",
         Code::NoAnswer => "Try again; nothing was changed.",
         Code::OutcomeUnknown => "Read the resource to see what holds now.",
-        Code::DeviceRefused | Code::BadAnswer | Code::SessionRefused | Code::Cancelled | Code::Internal => "",
+        Code::DeviceRefused
+        | Code::BadAnswer
+        | Code::SessionRefused
+        | Code::CutOff
+        | Code::Cancelled
+        | Code::Internal => "",
         Code::TooLarge => "Write less at a time.",
         Code::RequestInvalid => "A path starts with /, and a body is JSON.",
         Code::NoRemoteAccess => "It can be used on the local network only.",

@@ -10,7 +10,7 @@ use futures::SinkExt as _;
 use futures::StreamExt as _;
 use tokio::io::BufStream;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::Error as TlsError;
@@ -25,7 +25,7 @@ use xmpp_parsers::{ns, starttls};
 
 use crate::failure::{Cause, Failure, Layer};
 use crate::trust::RefusedCertificate;
-use crate::wire::Wire;
+use crate::wire::{Pulse, Wire};
 use crate::{Account, Progress};
 
 /// An encrypted stream, before or after sign-in.
@@ -33,6 +33,9 @@ pub(crate) type Stream = XmlStream<BufStream<Encrypted>, FallibleStreamElement>;
 
 /// The port that is direct TLS by custom (XEP-0368 §5); tried so first.
 const DIRECT_TLS_PORT: u16 = 5223;
+
+/// Our choice: a layer that is heard of is waited for so many deadlines at most.
+const MOST_DEADLINES: u32 = 6;
 
 /// Backstop only; our own pings find a dead connection long before.
 const TIMEOUTS: Timeouts =
@@ -68,7 +71,8 @@ pub(crate) async fn connect(
 
     let clock = Clock::begin(Layer::Tls, progress);
     let direct = account.port == DIRECT_TLS_PORT;
-    let encrypted = within(deadline, async {
+    let pulse = tcp.pulse();
+    let encrypted = within(deadline, &pulse, async {
         if direct {
             return encrypt(tcp, account, true).await;
         }
@@ -110,9 +114,24 @@ impl Clock {
     }
 }
 
-/// Runs a layer within its deadline.
-pub(crate) async fn within<T>(deadline: Duration, layer: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
-    timeout(deadline, layer).await.unwrap_or(Err(Cause::Silent))
+/// Runs a layer until nothing was heard for its deadline: one of several round trips takes its time on a slow link. A
+/// server that lets drop a byte now and then is not waited for for ever.
+pub(crate) async fn within<T>(
+    deadline: Duration,
+    pulse: &Pulse,
+    layer: impl Future<Output = Result<T, Cause>>,
+) -> Result<T, Cause> {
+    let mut layer = std::pin::pin!(layer);
+    let began = Instant::now();
+    let latest = began + deadline * MOST_DEADLINES;
+    loop {
+        let until = (began.max(pulse.heard_at()) + deadline).min(latest);
+        match timeout_at(until, &mut layer).await {
+            Ok(outcome) => return outcome,
+            Err(_) if until < latest && pulse.heard_at() + deadline > until => {}
+            Err(_) => return Err(Cause::Silent),
+        }
+    }
 }
 
 /// Tries the addresses in turn; one that is merely silent must not use up the others' time.

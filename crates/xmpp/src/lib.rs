@@ -43,7 +43,7 @@ pub struct Account {
     pub port: u16,
     /// Which certificates are believed.
     pub trust: Trust,
-    /// How long one layer may take.
+    /// How long the server may say nothing in one layer.
     pub layer_deadline: Duration,
 }
 

@@ -126,7 +126,23 @@ impl Live {
     }
 
     pub(crate) async fn run(mut self) {
-        let cause = loop {
+        // A ping at once, for the round trip: it is shown, and tells how long a doubted link is waited for.
+        let cause = match self.send_ping(PING_DEADLINE) {
+            Ok(()) => self.live().await,
+            Err(cause) => cause,
+        };
+        for (_, asked) in self.asked.drain() {
+            let _ = asked.answer.send(Err(IqFailure::Closed));
+        }
+        self.orders.close();
+        if let Some(events) = self.events.get_ref() {
+            let _ = events.send(Event::Ended(cause)).await;
+        }
+    }
+
+    /// Reads and writes until the session is over; returns why.
+    async fn live(&mut self) -> Cause {
+        loop {
             match self.step().await {
                 Step::Received(received) => {
                     if let Err(cause) = self.received(*received) {
@@ -142,6 +158,10 @@ impl Live {
                     let deadline = self.latency.map_or(PING_DEADLINE, |latency| {
                         (DOUBTED_DEADLINE + latency * DOUBTED_ROUND_TRIPS).min(PING_DEADLINE)
                     });
+                    if let Some(ping) = &mut self.ping {
+                        ping.until = ping.until.min(Instant::now() + deadline);
+                        continue;
+                    }
                     if let Err(cause) = self.send_ping(deadline) {
                         break cause;
                     }
@@ -156,13 +176,6 @@ impl Live {
                     Err(cause) => break cause,
                 },
             }
-        };
-        for (_, asked) in self.asked.drain() {
-            let _ = asked.answer.send(Err(IqFailure::Closed));
-        }
-        self.orders.close();
-        if let Some(events) = self.events.get_ref() {
-            let _ = events.send(Event::Ended(cause)).await;
         }
     }
 

@@ -31,13 +31,13 @@ pub async fn sign_in(account: &Account, progress: &mut (dyn FnMut(Progress) + Se
         let (features, mut stream) = begin(encrypted, account).await?;
         sasl::sign_in(&mut stream, &features, account).await.map(|()| stream)
     };
-    let stream = within(account.layer_deadline, signing).await.map_err(|cause| cause.at(Layer::Sasl))?;
+    let stream = within(account.layer_deadline, &pulse, signing).await.map_err(|cause| cause.at(Layer::Sasl))?;
     clock.passed(progress);
 
     let clock = Clock::begin(Layer::Bind, progress);
     let binding = bind(stream, account);
     let (features, stream, jid) =
-        within(account.layer_deadline, binding).await.map_err(|cause| cause.at(Layer::Bind))?;
+        within(account.layer_deadline, &pulse, binding).await.map_err(|cause| cause.at(Layer::Bind))?;
     clock.passed(progress);
 
     let limit = features.limits.and_then(|limits| limits.max_bytes).map(|bytes| bytes.get());

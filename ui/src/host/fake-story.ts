@@ -199,6 +199,7 @@ function tell(told: Told): Device {
       ? Object.fromEntries(values.map(({ href, value }) => [href, { value, atMs, via: path ?? "xmpp" }]))
       : {},
     wishes: {},
+    trouble: null,
     described: inAccount,
   };
 }
@@ -215,6 +216,7 @@ export function online(device: Device): Device {
     latencyMs: 58,
     controls: whole?.controls.length ? whole.controls : device.controls,
     values: whole?.values ?? device.values,
+    trouble: null,
     described: true,
   };
 }

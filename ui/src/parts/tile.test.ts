@@ -89,6 +89,12 @@ describe("a device that cannot be used", () => {
     expect(tileOf(gone, true)).toMatchObject({ is: "offline", pending: null });
   });
 
+  it("says why it is not listened to", () => {
+    const trouble = { code: "cut-off" as const, message: "made up", details: null };
+    const flooding = device("bookshelf", (same) => ({ ...same, trouble }));
+    expect(tileOf(flooding, true)).toMatchObject({ is: "failed", words: "Sends too much" });
+  });
+
   it("is stale where nothing was read since it came", () => {
     expect(
       tileOf(

@@ -108,6 +108,9 @@ export function tileOf(device: Device, connected: boolean): TileView {
     return { ...base, is: "offline", words: text, extra: null };
   }
   if (device.presence === "remembered") return { ...base, is: "remembered", words: words.tile.remembered, extra: null };
+  if (device.trouble) {
+    return { ...base, is: "failed", words: words.failures[device.trouble.code].short, extra: null };
+  }
   if (pending?.wish) {
     const is = typeof pending.fact?.value === "number" ? sayIn(device, pending.control, pending.fact.value) : null;
     const wanted = wishWords(device, pending.control, pending.wish.value);

@@ -215,6 +215,11 @@ export const failures: Record<Code, FailureWords> = {
     happened: "The device refused to open a session.",
     todo: "Wait a little, and ask again. It may be busy with another program.",
   },
+  "cut-off": {
+    short: "Sends too much",
+    happened: "The device sends so much that we do not listen to it for a minute.",
+    todo: "Wait a minute. If it stays so, restart the device: others are not held up by it.",
+  },
   "request-invalid": {
     short: "Not a request",
     happened: "This is no path, or no JSON.",

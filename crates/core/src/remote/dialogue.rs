@@ -191,7 +191,10 @@ impl Dialogue {
 
     fn notified(&mut self, at: usize, response: Response) {
         let is_last = response.observe.is_none();
-        let full = self.observed.get(at).is_none_or(|observed| observed.reader.try_send(Arrival { response, at: Instant::now() }).is_err());
+        let full = self
+            .observed
+            .get(at)
+            .is_none_or(|observed| observed.reader.try_send(Arrival { response, at: Instant::now() }).is_err());
         if full || is_last {
             // Gone, or too far behind: it hears the end, and begins again with the value of then.
             self.observed.remove(at);

@@ -228,22 +228,26 @@ impl Sessions {
     /// A block of a session; one that cannot be read, or is out of order, ends it.
     fn data(&self, jid: &FullJid, payload: &Element) -> Taken {
         let Some(sid) = payload.attr("sid") else { return Taken::NotOurs };
+        let data = read_data(payload);
+        let bytes = data.as_ref().map_or(0, |data| data.data.len());
         let key = (jid.clone(), sid.to_owned());
         let mut guard = self.state();
         let state = &mut *guard;
-        let Some(entry) = state.open.get_mut(&key) else { return Taken::NotOurs };
-        let place = if entry.opened_by_peer { Place::Theirs } else { Place::Ours(sid) };
-        let data = read_data(payload);
-        let bytes = data.as_ref().map_or(0, |data| data.data.len());
-        state.traffic.moved(bytes);
         if state.allowances.len() >= MAX_ALLOWANCES {
             state.allowances.retain(|_, allowance| !allowance.is_whole());
         }
-        if !state.allowances.entry(jid.clone()).or_default().takes(bytes) {
+        let allowance = state.allowances.entry(jid.clone()).or_default();
+        if !allowance.is_heard() {
+            return Taken::NotOurs;
+        }
+        if !allowance.takes(bytes) {
             drop(guard);
             self.cut_off(jid);
             return Taken::TooMuch;
         }
+        let Some(entry) = state.open.get_mut(&key) else { return Taken::NotOurs };
+        let place = if entry.opened_by_peer { Place::Theirs } else { Place::Ours(sid) };
+        state.traffic.moved(bytes);
         let whole = data.map(|data| entry.stream.receive(data.seq, data.data));
         let peer = state.peers.get(jid).cloned();
         drop(guard);
@@ -339,13 +343,11 @@ impl Sessions {
         let accepted = match from.clone().try_into_full() {
             Err(_) => Err(DefinedCondition::NotAcceptable),
             Ok(jid) if payload.is("open", ns::IBB) => self.opened(&jid, payload),
-            Ok(jid) if payload.is("data", ns::IBB) => {
-                match self.data(&jid, payload) {
-                    Taken::Well => Ok(()),
-                    Taken::NotOurs | Taken::Over => Err(DefinedCondition::ItemNotFound),
-                    Taken::TooMuch => Err(DefinedCondition::PolicyViolation),
-                }
-            }
+            Ok(jid) if payload.is("data", ns::IBB) => match self.data(&jid, payload) {
+                Taken::Well => Ok(()),
+                Taken::NotOurs | Taken::Over => Err(DefinedCondition::ItemNotFound),
+                Taken::TooMuch => Err(DefinedCondition::PolicyViolation),
+            },
             Ok(jid) if payload.is("close", ns::IBB) => {
                 let known = self.over(&jid, payload.attr("sid").unwrap_or_default());
                 known.then_some(()).ok_or(DefinedCondition::ItemNotFound)

@@ -11,6 +11,10 @@ use tokio::time::Instant;
 const ASSUMED_RATE: f64 = 4_096.0;
 /// Our choice: no link is waited for as if it were slower, in bytes per second.
 const SLOWEST_RATE: f64 = 500.0;
+/// Our choice: what a large message is allowed for, whatever was seen before, in bytes per second.
+const SLOW_RATE: f64 = 1_000.0;
+/// Our choice: what is no large message, in bytes.
+const SMALL: usize = 4_096;
 /// Our choice: no message is waited for longer on account of the link.
 const LONGEST: Duration = Duration::from_secs(120);
 /// What the answer to a small request takes on the wire, in bytes: measured on the messages of usual devices.
@@ -56,8 +60,10 @@ impl Traffic {
         let bytes = on_the_wire(message).saturating_add(USUAL_ANSWER);
         self.under_way = self.under_way.saturating_add(bytes);
         let load = Load { bytes, began: Instant::now(), moved_then: self.moved };
-        let seconds = f64::from(u32::try_from(self.under_way).unwrap_or(u32::MAX)) / self.rate.max(SLOWEST_RATE);
-        (load, Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST).min(LONGEST))
+        let queue = as_number(self.under_way) / self.rate.max(SLOWEST_RATE);
+        // A link that was fast may be slow by now, and a large message is the first to find out.
+        let own = as_number(bytes.saturating_sub(SMALL)) / SLOW_RATE;
+        (load, Duration::try_from_secs_f64(queue.max(own)).unwrap_or(LONGEST).min(LONGEST))
     }
 
     /// Its answer came, or is waited for no more.
@@ -68,10 +74,14 @@ impl Traffic {
             return;
         }
         // What moved meanwhile is the least that the link can do.
-        let moved = u32::try_from(self.moved.saturating_sub(load.moved_then)).unwrap_or(u32::MAX);
-        let seen = f64::from(moved) / seconds;
+        let moved = usize::try_from(self.moved.saturating_sub(load.moved_then)).unwrap_or(usize::MAX);
+        let seen = as_number(moved) / seconds;
         self.rate = if seen > self.rate { seen } else { self.rate * 0.875 + seen * 0.125 };
     }
+}
+
+fn as_number(bytes: usize) -> f64 {
+    f64::from(u32::try_from(bytes).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]
@@ -81,7 +91,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_fast_link_adds_next_to_nothing_and_a_slow_one_what_it_takes() {
         let mut traffic = Traffic::default();
-        for (pause, expected) in [(10, 0.0..0.2), (8_000, 10.0..60.0)] {
+        for (pause, expected) in [(10, 0.0..0.2), (8_000, 2.0..10.0)] {
             for _ in 0..60 {
                 let (load, _) = traffic.begin(3_000);
                 tokio::time::advance(Duration::from_millis(pause)).await;
@@ -89,10 +99,20 @@ mod tests {
                 traffic.moved(600);
                 traffic.end(load, true);
             }
-            let (load, more) = traffic.begin(9_000);
+            let (load, more) = traffic.begin(1_000);
             assert!(expected.contains(&more.as_secs_f64()), "{pause}: {more:?}");
             traffic.end(load, false);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_message_may_take_long_also_on_a_link_that_was_fast() {
+        let mut traffic = Traffic::default();
+        let (load, _) = traffic.begin(300);
+        tokio::time::advance(Duration::from_millis(1)).await;
+        traffic.moved(60_000);
+        traffic.end(load, true);
+        assert!((12.0..16.0).contains(&traffic.begin(12_000).1.as_secs_f64()));
     }
 
     #[tokio::test(start_paused = true)]
