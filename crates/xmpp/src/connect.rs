@@ -16,20 +16,21 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::Error as TlsError;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_xmpp::xmlstream::{
-    FallibleStreamElement, PendingFeaturesRecv, ReadError, RecvFeaturesError, StreamHeader, Timeouts, XmlStream,
-    XmppStreamElement, initiate_stream,
+    PendingFeaturesRecv, ReadError, RecvFeaturesError, StreamHeader, Timeouts, XmlStream, XmppStreamElement,
+    initiate_stream,
 };
 use xmpp_parsers::stream_error::{DefinedCondition, StreamError};
 use xmpp_parsers::stream_features::StreamFeatures;
 use xmpp_parsers::{ns, starttls};
 
 use crate::failure::{Cause, Failure, Layer};
+use crate::shallow::{Received, Shallow};
 use crate::trust::RefusedCertificate;
 use crate::wire::{Pulse, Wire};
 use crate::{Account, Progress};
 
 /// An encrypted stream, before or after sign-in.
-pub(crate) type Stream = XmlStream<BufStream<Encrypted>, FallibleStreamElement>;
+pub(crate) type Stream = XmlStream<BufStream<Encrypted>, Received>;
 
 /// The port that is direct TLS by custom (XEP-0368 §5); tried so first.
 const DIRECT_TLS_PORT: u16 = 5223;
@@ -157,16 +158,15 @@ fn header(account: &Account) -> StreamHeader<'_> {
 async fn start_tls(tcp: Wire, account: &Account) -> Result<Wire, Cause> {
     let pending =
         initiate_stream(BufStream::new(tcp), ns::JABBER_CLIENT, header(account), TIMEOUTS).await.map_err(lost)?;
-    let (features, mut stream): (_, XmlStream<_, FallibleStreamElement>) =
-        pending.recv_features().await.map_err(no_features)?;
+    let (features, mut stream): (_, XmlStream<_, Received>) = pending.recv_features().await.map_err(no_features)?;
     if !features.can_starttls() {
         return Err(Cause::TlsNotOffered);
     }
     let request = XmppStreamElement::Starttls(starttls::Nonza::Request(starttls::Request));
     stream.send(&request).await.map_err(lost)?;
     match stream.next().await {
-        Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::Starttls(starttls::Nonza::Proceed(_))))) => {}
-        Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::StreamError(error)))) => return Err(ended(&error.0)),
+        Some(Ok(Ok(Shallow(XmppStreamElement::Starttls(starttls::Nonza::Proceed(_)))))) => {}
+        Some(Ok(Ok(Shallow(XmppStreamElement::StreamError(error))))) => return Err(ended(&error.0)),
         Some(Err(error)) => return Err(unread(error)),
         _ => return Err(Cause::TlsNotOffered),
     }

@@ -13,6 +13,7 @@ mod failure;
 mod live;
 mod sasl;
 mod session;
+mod shallow;
 mod sign_in;
 mod trust;
 mod wire;

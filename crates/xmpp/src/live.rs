@@ -15,7 +15,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::PollSender;
 use tokio_xmpp::Stanza;
-use tokio_xmpp::xmlstream::{FallibleStreamElement, ReadError, XmppStreamElement};
+use tokio_xmpp::xmlstream::{ReadError, XmppStreamElement};
 use xmpp_parsers::disco::{DiscoInfoResult, Identity};
 use xmpp_parsers::iq::{Iq, IqHeader, IqPayload};
 use xmpp_parsers::jid::{FullJid, Jid};
@@ -29,6 +29,7 @@ use crate::connect::{Stream, ended, lost, unread};
 use crate::failure::Cause;
 use crate::session::{Event, IqFailure};
 use crate::wire::Pulse;
+use crate::shallow::{Received, Shallow};
 
 /// RA-21, our choice: a home router forgets an idle connection after a minute or more; a person waits ten seconds.
 const SILENCE_BEFORE_PING: Duration = Duration::from_secs(8);
@@ -94,7 +95,7 @@ struct Ping {
 }
 
 enum Step {
-    Received(Box<Option<Result<FallibleStreamElement, ReadError>>>),
+    Received(Box<Option<Result<Received, ReadError>>>),
     Ordered(Option<Order>),
     WriteFailed(std::io::Error),
     ReaderGone,
@@ -183,18 +184,18 @@ impl Live {
     ///
     /// # Errors
     /// Why the session is over.
-    fn received(&mut self, received: Option<Result<FallibleStreamElement, ReadError>>) -> Result<(), Cause> {
+    fn received(&mut self, received: Option<Result<Received, ReadError>>) -> Result<(), Cause> {
         match received {
             None => return Err(Cause::Closed),
             Some(Err(ReadError::SoftTimeout | ReadError::ParseError(_))) => return Ok(()),
             Some(Err(error)) => return Err(unread(error)),
             // One stanza that we cannot read must not cost the stream.
-            Some(Ok(FallibleStreamElement::Err(error))) => tracing::debug!("a stanza could not be read: {error:?}"),
-            Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::Stanza(stanza)))) => {
+            Some(Ok(Err(error))) => tracing::debug!("a stanza could not be read: {error}"),
+            Some(Ok(Ok(Shallow(XmppStreamElement::Stanza(stanza))))) => {
                 self.take(stanza).map_err(lost)?;
             }
-            Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::StreamError(error)))) => return Err(ended(&error.0)),
-            Some(Ok(FallibleStreamElement::Ok(_))) => {}
+            Some(Ok(Ok(Shallow(XmppStreamElement::StreamError(error))))) => return Err(ended(&error.0)),
+            Some(Ok(Ok(_))) => {}
         }
         self.written_then = self.pulse.written();
         Ok(())

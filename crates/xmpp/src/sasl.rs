@@ -9,7 +9,7 @@ use sasl::client::mechanisms::Scram;
 use sasl::client::{Mechanism, MechanismError};
 use sasl::common::scram::{ScramProvider, Sha1, Sha256};
 use sasl::common::{ChannelBinding, Credentials};
-use tokio_xmpp::xmlstream::{FallibleStreamElement, XmppStreamElement};
+use tokio_xmpp::xmlstream::XmppStreamElement;
 use xmpp_parsers::sasl::{Auth, DefinedCondition, Mechanism as Name, Nonza, Response};
 use xmpp_parsers::sasl_cb::Type;
 use xmpp_parsers::stream_features::StreamFeatures;
@@ -17,6 +17,7 @@ use xmpp_parsers::stream_features::StreamFeatures;
 use crate::Account;
 use crate::connect::{Stream, ended, lost, unread};
 use crate::failure::Cause;
+use crate::shallow::Shallow;
 
 /// Our choice: each iteration is two SHA blocks of ours; beyond this a server only wants to keep us busy.
 const MAX_ITERATIONS: u32 = 2_000_000;
@@ -108,8 +109,8 @@ async fn send(stream: &mut Stream, nonza: Nonza) -> Result<(), Cause> {
 
 async fn receive(stream: &mut Stream) -> Result<Nonza, Cause> {
     match stream.next().await {
-        Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::Sasl(nonza)))) => Ok(nonza),
-        Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::StreamError(error)))) => Err(ended(&error.0)),
+        Some(Ok(Ok(Shallow(XmppStreamElement::Sasl(nonza))))) => Ok(nonza),
+        Some(Ok(Ok(Shallow(XmppStreamElement::StreamError(error))))) => Err(ended(&error.0)),
         Some(Ok(_)) => Err(Cause::NotXmpp),
         Some(Err(error)) => Err(unread(error)),
         None => Err(Cause::Closed),

@@ -3,7 +3,7 @@
 use futures::SinkExt as _;
 use futures::StreamExt as _;
 use tokio_xmpp::Stanza;
-use tokio_xmpp::xmlstream::{FallibleStreamElement, XmppStreamElement};
+use tokio_xmpp::xmlstream::XmppStreamElement;
 use xmpp_parsers::bind::{BindQuery, BindResponse};
 use xmpp_parsers::iq::Iq;
 use xmpp_parsers::jid::FullJid;
@@ -13,6 +13,7 @@ use xmpp_parsers::stream_features::StreamFeatures;
 use crate::connect::{Clock, Stream, begin, connect, ended, lost, restart, unread, within};
 use crate::failure::{Cause, Failure, Layer};
 use crate::session::Session;
+use crate::shallow::Shallow;
 use crate::{Account, Progress, sasl};
 
 const BIND_ID: &str = "bind";
@@ -54,10 +55,10 @@ async fn bind(stream: Stream, account: &Account) -> Result<(StreamFeatures, Stre
     stream.send(&XmppStreamElement::Stanza(Stanza::from(query))).await.map_err(lost)?;
     let bound = loop {
         match stream.next().await {
-            Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::Stanza(Stanza::Iq(iq))))) if iq.id() == BIND_ID => {
+            Some(Ok(Ok(Shallow(XmppStreamElement::Stanza(Stanza::Iq(iq)))))) if iq.id() == BIND_ID => {
                 break bound(iq)?;
             }
-            Some(Ok(FallibleStreamElement::Ok(XmppStreamElement::StreamError(error)))) => return Err(ended(&error.0)),
+            Some(Ok(Ok(Shallow(XmppStreamElement::StreamError(error))))) => return Err(ended(&error.0)),
             // Nothing else is due before the binding; a server that chatters runs into the layer's deadline.
             Some(Ok(_)) => {}
             Some(Err(error)) => return Err(unread(error)),
