@@ -49,7 +49,8 @@ impl fmt::Display for Method {
 
 /// The path of a resource on its device, with its query if there is one: `/light`, `/oic/res?rt=oic.ra.xmpp`.
 ///
-/// Starts with `/`, has at most [`Href::MAX_BYTES`] bytes, no white space and no control characters.
+/// Starts with `/`, has at most [`Href::MAX_BYTES`] bytes, no white space, no control characters, and none that XML
+/// cannot carry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, TS)]
 #[serde(try_from = "String", into = "String")]
 #[ts(as = "String")]
@@ -61,7 +62,7 @@ pub enum HrefError {
     /// It does not start with `/`.
     #[error("a resource path starts with /")]
     NotAbsolute,
-    /// It holds white space or control characters, or `#`.
+    /// It holds white space or control characters, `#`, or what XML cannot carry.
     #[error("a resource path has no spaces, control characters or fragments")]
     BadCharacter,
     /// It is longer than [`Href::MAX_BYTES`].
@@ -85,10 +86,15 @@ impl Href {
         if text.len() > Self::MAX_BYTES {
             return Err(HrefError::TooLong);
         }
-        if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '#') {
+        if !text.chars().all(Self::may_hold) {
             return Err(HrefError::BadCharacter);
         }
         Ok(Self(text))
+    }
+
+    /// Whether a path may hold the character as it is. Of those that are no control characters, XML excludes two.
+    pub(crate) fn may_hold(c: char) -> bool {
+        !(c.is_whitespace() || c.is_control() || matches!(c, '#' | '\u{FFFE}' | '\u{FFFF}'))
     }
 
     /// The path and its query, as written.
@@ -298,7 +304,9 @@ mod tests {
     #[test]
     fn what_is_no_path_is_refused() {
         assert_eq!(Href::new("light"), Err(HrefError::NotAbsolute));
-        assert_eq!(Href::new("/a b"), Err(HrefError::BadCharacter));
+        for bad in ["/a b", "/a#b", "/a\n", "/\u{9b}", "/\u{FFFE}", "/\u{FFFF}"] {
+            assert_eq!(Href::new(bad), Err(HrefError::BadCharacter), "{bad:?}");
+        }
         assert_eq!(Href::new(format!("/{}", "a".repeat(1024))), Err(HrefError::TooLong));
     }
 }

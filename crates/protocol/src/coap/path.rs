@@ -42,7 +42,7 @@ pub(super) fn href<'a>(
 fn encode_into(text: &mut String, part: &[u8], separators: &str) -> Result<(), HrefError> {
     let part = std::str::from_utf8(part).map_err(|_| HrefError::BadCharacter)?;
     for c in part.chars() {
-        if c.is_whitespace() || c.is_control() || c == '#' || c == '%' || separators.contains(c) {
+        if !Href::may_hold(c) || c == '%' || separators.contains(c) {
             let mut bytes = [0; 4];
             for byte in c.encode_utf8(&mut bytes).bytes() {
                 text.push_str(&format!("%{byte:02X}"));

@@ -3,6 +3,7 @@
 /**
  * The path of a resource on its device, with its query if there is one: `/light`, `/oic/res?rt=oic.ra.xmpp`.
  *
- * Starts with `/`, has at most [`Href::MAX_BYTES`] bytes, no white space and no control characters.
+ * Starts with `/`, has at most [`Href::MAX_BYTES`] bytes, no white space, no control characters, and none that XML
+ * cannot carry.
  */
 export type Href = string;
