@@ -19,8 +19,10 @@ impl DeviceId {
     /// Takes a text; `None` if it cannot be an id.
     pub fn new(text: &str) -> Option<Self> {
         let bad = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '/' | '?' | '#');
-        let text = text.strip_prefix("urn:uuid:").unwrap_or(text);
-        (!text.is_empty() && text.len() <= Self::MAX_BYTES && !text.chars().any(bad)).then(|| Self(text.to_lowercase()))
+        // First of all: in lower case a text may be longer, and begin as a URN.
+        let lower = text.to_lowercase();
+        let id = lower.trim_start_matches("urn:uuid:");
+        (!id.is_empty() && id.len() <= Self::MAX_BYTES && !id.chars().any(bad)).then(|| Self(id.to_owned()))
     }
 
     /// From a payload's value: text, or the 16 bytes that IoTivity 1.0 sends (base64url by now, see [`super::cbor`]).
@@ -74,6 +76,14 @@ mod tests {
         let text = json!("12345678-ABCD-4000-8000-0123456789ab");
         assert_eq!(DeviceId::from_value(&bytes), DeviceId::from_value(&text));
         assert_eq!(DeviceId::from_value(&text).unwrap().as_str(), "12345678-abcd-4000-8000-0123456789ab");
+    }
+
+    #[test]
+    fn an_id_is_the_same_however_often_and_in_whatever_case_it_is_read() {
+        assert_eq!(DeviceId::new("URN:uuid:AB").unwrap().as_str(), "ab");
+        assert_eq!(DeviceId::new("urn:uUid:"), None);
+        let longer_in_lower_case = "İ".repeat(DeviceId::MAX_BYTES / 2);
+        assert_eq!(DeviceId::new(&longer_in_lower_case), None);
     }
 
     #[test]
