@@ -8,7 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 use xso::{AsXml, FromXml};
 
+use super::shallow::Shallow;
 use crate::crudn::{Href, Method, Observe, Request, Response, Status};
+use crate::oic::remote_access::words;
 
 /// The namespace of the payload (RA-18).
 const REST: &str = "rest.oic.org";
@@ -19,6 +21,10 @@ const JSON: &str = "urn:xmpp:json:0";
 pub const MAX_BYTES: usize = 1024 * 1024;
 /// Our choice: far more than anybody sends, few enough to keep.
 const MAX_HEADERS: usize = 64;
+/// Most blocks that one message may be split over. Our choice: 4 MiB in the smallest blocks seen; each is looked at anew.
+const MAX_PIECES: usize = 1024;
+/// Longest request id that is kept, in bytes. Our choice; ours have 32.
+const MAX_ID: usize = 256;
 
 /// The header with which a pipelining peer says what it answers.
 const REQUEST_ID: &str = "X-Request-Id";
@@ -32,7 +38,7 @@ pub enum Rest {
     Request {
         /// What.
         request: Request,
-        /// To be returned in the answer.
+        /// To be returned in the answer; one that could not be returned as it is, is none.
         id: Option<String>,
     },
     /// Somebody answers, or notifies.
@@ -47,8 +53,8 @@ pub enum Rest {
 /// Why a payload is no `<rest>`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RestError {
-    /// More than [`MAX_BYTES`].
-    #[error("the message is longer than {MAX_BYTES} bytes")]
+    /// More than [`MAX_BYTES`], or split over more than 1024 blocks.
+    #[error("the message is longer than {MAX_BYTES} bytes, or split over more than {MAX_PIECES} blocks")]
     TooLong,
     /// Not well-formed XML without a DTD, or not a `<rest>` with a `<url>`.
     #[error("the message is no <rest>: {0}")]
@@ -129,7 +135,8 @@ pub fn encode_request(request: &Request, di: &str, request_id: Option<&str>) -> 
         None => {}
     }
     headers.extend(request_id.map(|id| header(REQUEST_ID, id)));
-    let url = Url { method: request.method.as_str().to_owned(), text: format!("coap://{di}{}", request.href) };
+    let text = printable(&format!("coap://{di}{}", request.href));
+    let url = Url { method: request.method.as_str().to_owned(), text };
     encode(url, headers, request.body.as_ref())
 }
 
@@ -181,12 +188,12 @@ pub fn decode(bytes: &[u8]) -> Result<Rest, RestError> {
         again = decode_base64(bytes).ok_or_else(|| RestError::NotRest("not XML".to_owned()))?;
         bytes = again.trim_ascii();
     }
-    let payload: Payload = xso::from_bytes(bytes).map_err(|error| RestError::NotRest(error.to_string()))?;
+    let Shallow::<Payload>(payload) = xso::from_bytes(bytes).map_err(|error| RestError::NotRest(error.to_string()))?;
     let mut id = None;
     let mut observe = None;
     for header in payload.headers.into_iter().flat_map(|headers| headers.headers).take(MAX_HEADERS) {
         if header.name.eq_ignore_ascii_case(REQUEST_ID) {
-            id = Some(header.value.trim().to_owned());
+            id = Some(header.value.trim()).filter(|id| id.len() <= MAX_ID && printable(id) == **id).map(str::to_owned);
         } else if header.name.eq_ignore_ascii_case(OBSERVE) {
             observe = header.value.trim().parse::<u32>().ok();
         }
@@ -223,9 +230,9 @@ fn response(status_line: &str, body: Option<Value>, observe: Option<u32>) -> Res
     let (number, reason) = line.split_once(' ').unwrap_or((line, ""));
     let number = number.parse::<u16>().ok().filter(|n| (100..600).contains(n)).ok_or(RestError::BadStatus)?;
     let status = Status(number);
-    let reason = reason.trim();
+    let reason = words(reason);
     let says_more = !status.is_success() && !reason.is_empty() && !reason.eq_ignore_ascii_case(status.reason());
-    Ok(Response { status, body, observe, diagnostic: says_more.then(|| reason.to_owned()) })
+    Ok(Response { status, body, observe, diagnostic: says_more.then_some(reason) })
 }
 
 /// The path and query of a fully qualified url, whatever its authority, or of a bare path.
@@ -238,14 +245,18 @@ fn href(url: &str) -> Result<Href, RestError> {
 }
 
 fn decode_base64(bytes: &[u8]) -> Option<Vec<u8>> {
-    let packed: Vec<u8> = bytes.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
-    STANDARD.decode(packed).ok().filter(|decoded| decoded.trim_ascii_start().starts_with(b"<"))
+    STANDARD.decode(packed(bytes)).ok().filter(|decoded| decoded.trim_ascii_start().starts_with(b"<"))
+}
+
+fn packed(bytes: &[u8]) -> Vec<u8> {
+    bytes.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect()
 }
 
 /// Puts together what a peer split over several blocks, though it should not (RA-17).
 #[derive(Debug, Default)]
 pub struct Assembly {
     held: Vec<u8>,
+    pieces: usize,
 }
 
 impl Assembly {
@@ -255,15 +266,17 @@ impl Assembly {
     /// # Errors
     /// [`RestError::TooLong`]: what was held is dropped.
     pub fn push(&mut self, block: Vec<u8>) -> Result<Option<Vec<u8>>, RestError> {
-        if !self.held.is_empty() && begins_anew(&block) {
+        if !self.held.is_empty() && begins_anew(&self.held, &block) {
             self.held.clear();
         }
         if self.held.is_empty() {
             self.held = block;
+            self.pieces = 1;
         } else {
             self.held.extend_from_slice(&block);
+            self.pieces += 1;
         }
-        if self.held.len() > MAX_BYTES {
+        if self.held.len() > MAX_BYTES || self.pieces > MAX_PIECES {
             self.held = Vec::new();
             return Err(RestError::TooLong);
         }
@@ -271,9 +284,16 @@ impl Assembly {
     }
 }
 
-fn begins_anew(block: &[u8]) -> bool {
+/// Whether the block is the beginning of another message than the one that is held: the latter was cut short.
+fn begins_anew(held: &[u8], block: &[u8]) -> bool {
     let block = block.trim_ascii_start();
-    block.starts_with(b"<rest") || block.starts_with(b"<?xml")
+    // The same in base64, where a quantum begins: elsewhere those letters mean something else.
+    let packed_anew = || {
+        (block.starts_with(b"PHJlc3") || block.starts_with(b"PD94bW"))
+            && held.trim_ascii_start().starts_with(b"P")
+            && packed(held).len().is_multiple_of(4)
+    };
+    block.starts_with(b"<rest") || block.starts_with(b"<?xml") || packed_anew()
 }
 
 /// Whether the bytes end as a `<rest>` ends, or cannot be one at all.
@@ -282,11 +302,19 @@ fn is_whole(bytes: &[u8]) -> bool {
     if trimmed.starts_with(b"<") {
         return trimmed.ends_with(b"rest>") || trimmed.ends_with(b"/>") && !trimmed.windows(4).any(|w| w == b"url>");
     }
-    // Base64 of a `<` starts with `P`; a last quantum is whole when the length fits.
-    if trimmed.starts_with(b"P") {
-        return decode_base64(trimmed).is_none_or(|decoded| is_whole(&decoded));
+    // Base64 of a `<` starts with `P`, and a part of it is none unless it is cut between two quanta.
+    if !trimmed.starts_with(b"P") {
+        return true;
     }
-    true
+    let packed = packed(trimmed);
+    if !packed.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')) {
+        return true;
+    }
+    // Four quanta are enough to see the end of a tag, and spare decoding the whole at each block.
+    let tail = packed.get(packed.len().saturating_sub(16)..).and_then(|tail| STANDARD.decode(tail).ok());
+    packed.len().is_multiple_of(4)
+        && tail.is_none_or(|tail| tail.trim_ascii_end().ends_with(b">"))
+        && decode_base64(&packed).is_none_or(|decoded| is_whole(&decoded))
 }
 
 #[cfg(test)]

@@ -48,6 +48,12 @@ fn the_specifications_response_is_read_l500() {
 }
 
 #[test]
+fn a_device_id_that_xml_cannot_carry_is_no_reason_to_panic() {
+    let sent = encode_request(&Request::get(href("/a")), "di\u{FFFE}\u{1}", None);
+    assert!(matches!(decode(&sent), Ok(Rest::Request { .. })));
+}
+
+#[test]
 fn a_request_is_sent_as_the_specification_says() {
     let request = Request::post(href("/light?if=oic.if.a"), json!({"value": true}));
     let sent = String::from_utf8(encode_request(&request, "di-1", None)).expect("UTF-8");
@@ -105,6 +111,33 @@ fn what_is_no_rest_is_refused_by_its_own_name() {
 }
 
 #[test]
+fn a_devices_words_are_one_line_within_bounds_and_move_no_terminals_cursor() {
+    let text = |reason: &str, id: &str| {
+        format!(
+            r#"<rest xmlns="rest.oic.org"><url method="RESPONSE">403 {reason}</url><headers><header name="X-Request-Id">{id}</header></headers></rest>"#
+        )
+    };
+    let read = |reason: &str, id: &str| match decode(text(reason, id).as_bytes()) {
+        Ok(Rest::Response { response, id }) => (response.diagnostic, id),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(read("no&#x9b;31m&#10;way", "a"), (Some("no 31m way".to_owned()), Some("a".to_owned())));
+    let (words, id) = read(&"é".repeat(10_000), &"7".repeat(MAX_ID + 1));
+    assert_eq!((words.map(|words| words.chars().count()), id), (Some(crate::oic::remote_access::MAX_WORDS), None));
+    assert_eq!(read("no", "a&#x9b;b").1, None);
+}
+
+#[test]
+fn what_is_nested_too_deep_is_refused_in_no_time() {
+    let deep = |levels: usize| {
+        let (open, close) = ("<a>".repeat(levels), "</a>".repeat(levels));
+        format!(r#"<rest xmlns="rest.oic.org"><url method="RESPONSE">204</url>{open}{close}</rest>"#)
+    };
+    assert!(decode(deep(crate::remote::shallow::MAX_DEPTH).as_bytes()).is_ok());
+    assert!(matches!(decode(deep(140_000).as_bytes()), Err(RestError::NotRest(_))));
+}
+
+#[test]
 fn deep_json_is_refused_and_not_a_stack_overflow() {
     let deep = "[".repeat(100_000);
     let text = format!(
@@ -117,11 +150,47 @@ fn deep_json_is_refused_and_not_a_stack_overflow() {
 fn a_split_message_is_put_together() {
     let whole = encode_response(&Response::ok(json!({"value": true})), None);
     for plain in [whole.clone(), STANDARD.encode(&whole).into_bytes()] {
-        let mut assembly = Assembly::default();
-        let (a, b) = plain.split_at(plain.len() / 2 / 4 * 4);
-        assert_eq!(assembly.push(a.to_vec()), Ok(None));
-        assert_eq!(assembly.push(b.to_vec()), Ok(Some(plain.clone())));
+        // Anywhere: base64 between two quanta or within one.
+        for at in 1..plain.len() {
+            let mut assembly = Assembly::default();
+            let (a, b) = plain.split_at(at);
+            assert_eq!(assembly.push(a.to_vec()), Ok(None), "{at}");
+            assert_eq!(assembly.push(b.to_vec()), Ok(Some(plain.clone())), "{at}");
+        }
     }
+}
+
+#[test]
+fn a_message_after_one_that_was_cut_short_is_read() {
+    let whole = encode_response(&Response::ok(json!({"value": true})), None);
+    for whole in [whole.clone(), STANDARD.encode(&whole).into_bytes()] {
+        let mut assembly = Assembly::default();
+        assert_eq!(assembly.push(whole[..32].to_vec()), Ok(None));
+        assert_eq!(assembly.push(whole.clone()), Ok(Some(whole)));
+    }
+}
+
+#[test]
+fn base64_in_a_body_is_not_the_beginning_of_a_message() {
+    let whole = encode_response(&Response::ok(json!("PHJlc3QgLz4=")), None);
+    let at = String::from_utf8_lossy(&whole).find("PHJlc3").expect("in the body");
+    let mut assembly = Assembly::default();
+    assert_eq!(assembly.push(whole[..at].to_vec()), Ok(None));
+    assert_eq!(assembly.push(whole[at..].to_vec()), Ok(Some(whole)));
+}
+
+#[test]
+fn a_number_is_read_as_exactly_as_it_is_written() {
+    let response = Response::ok(json!(2.6082303950363013e233));
+    let read = decode(&encode_response(&response, None));
+    assert_eq!(read, Ok(Rest::Response { response, id: None }));
+}
+
+#[test]
+fn a_message_in_too_many_pieces_is_dropped() {
+    let mut assembly = Assembly::default();
+    let pushed: Vec<_> = (0..=MAX_PIECES).map(|_| assembly.push(b"<".to_vec())).collect();
+    assert_eq!(pushed.iter().position(Result::is_err), Some(MAX_PIECES));
 }
 
 #[test]
