@@ -7,10 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use homeward_protocol::crudn::{Response, Status};
-use homeward_protocol::remote::ibb::{MAX_BLOCK, Session as Bytestream, TooLarge};
+use homeward_protocol::remote::ibb::{Block, MAX_BLOCK, Session as Bytestream, TooLarge};
 use homeward_protocol::remote::rest::{self, Rest};
 use homeward_xmpp::{Handle, IqFailure};
 use uuid::Uuid;
@@ -235,6 +233,9 @@ impl Sessions {
         let state = &mut *guard;
         if state.allowances.len() >= MAX_ALLOWANCES {
             state.allowances.retain(|_, allowance| !allowance.is_whole());
+            if state.allowances.len() >= MAX_ALLOWANCES {
+                state.allowances.clear();
+            }
         }
         let allowance = state.allowances.entry(jid.clone()).or_default();
         if !allowance.is_heard() {
@@ -432,12 +433,9 @@ fn largest_block(stanza_limit: Option<u32>) -> u16 {
     u16::try_from(room).unwrap_or(MAX_BLOCK).max(1)
 }
 
-/// `<data/>`; peers wrap their base64 as the XEP's examples do, so white space is dropped first.
-fn read_data(payload: &Element) -> Option<Data> {
-    let text = payload.text();
-    let packed: Vec<u8> = text.into_bytes().into_iter().filter(|byte| !byte.is_ascii_whitespace()).collect();
-    let data = STANDARD.decode(packed).ok()?;
-    Some(Data { seq: payload.attr("seq")?.parse().ok()?, sid: StreamId(payload.attr("sid")?.to_owned()), data })
+/// `<data/>`.
+fn read_data(payload: &Element) -> Option<Block> {
+    Block::read(payload.attr("seq")?, &payload.text())
 }
 
 /// A block in a `normal` message that no server keeps or copies.

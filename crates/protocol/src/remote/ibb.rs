@@ -3,6 +3,9 @@
 //! Turns messages into numbered blocks and back: one message is one block (RA-17). Does not send stanzas, choose peers,
 //! or know requests from answers: the reader of the session does.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use crate::remote::rest::{Assembly, RestError};
 
 /// Largest decoded payload of one block that we offer, in bytes; the peer may ask for less. XEP-0047 §2.1, RA-16.
@@ -17,13 +20,22 @@ pub struct Session {
     assembly: Assembly,
 }
 
-/// One `<data/>` to send.
+/// What one `<data/>` carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
     /// Its number: 0 … 65535, then 0 again (XEP-0047 §2.2).
     pub seq: u16,
     /// Before base64.
     pub data: Vec<u8>,
+}
+
+impl Block {
+    /// Reads a `<data/>` from its `seq` and its text; `None` if it is no block. Peers wrap their base64 as the XEP's
+    /// examples do, so white space is dropped first.
+    pub fn read(seq: &str, text: &str) -> Option<Self> {
+        let packed: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+        Some(Self { seq: seq.parse().ok()?, data: STANDARD.decode(packed).ok()? })
+    }
 }
 
 /// A message does not fit the negotiated block, and is never split (RA-17).
@@ -111,6 +123,18 @@ mod tests {
             let block = ours.send(b"x".to_vec()).expect("fits");
             assert_eq!(u32::from(block.seq), round % 65_536);
             assert_eq!(theirs.receive(block.seq, block.data), Ok(Some(b"x".to_vec())));
+        }
+    }
+
+    #[test]
+    fn wrapped_base64_is_read() {
+        assert_eq!(Block::read("3", "\n  aGVs\n  bG8=\n"), Some(Block { seq: 3, data: b"hello".to_vec() }));
+    }
+
+    #[test]
+    fn what_is_no_block_is_not_read() {
+        for (seq, text) in [("65536", "AA=="), ("-1", "AA=="), ("", "AA=="), ("1", "?"), ("1", "AA"), ("1", "AAé=")] {
+            assert_eq!(Block::read(seq, text), None, "{seq} {text}");
         }
     }
 
