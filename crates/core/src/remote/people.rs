@@ -14,6 +14,9 @@ use super::RemoteEvent;
 /// Our choice: devices kept of one account and its contacts; further ones are not shown.
 const MAX_DEVICES: usize = 5_000;
 
+/// Our choice: contacts kept; a roster is the person's own, but its length is the server's word.
+const MAX_CONTACTS: usize = 20_000;
+
 /// The account, its contacts, and the devices among them that are available.
 #[derive(Debug)]
 pub(super) struct People {
@@ -36,7 +39,9 @@ impl People {
     /// A roster item, at sign-in or by a push; returns the devices that went with a contact.
     pub(super) fn contact_changed(&mut self, item: &Item) -> Vec<RemoteEvent> {
         if matches!(item.subscription, Subscription::To | Subscription::Both) {
-            self.contacts.insert(item.jid.clone());
+            if self.contacts.len() < MAX_CONTACTS {
+                self.contacts.insert(item.jid.clone());
+            }
             return Vec::new();
         }
         self.contacts.remove(&item.jid);
@@ -100,18 +105,23 @@ impl People {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn people() -> People {
-        let own = "home@home.test/OIC/1.0/Client/u".parse().expect("a JID");
-        let contact = |jid: &str, subscription| Item {
+    fn contact(jid: &str, subscription: Subscription) -> Item {
+        Item {
             jid: jid.parse().expect("a JID"),
             name: None,
             subscription,
             ask: Default::default(),
             approved: Default::default(),
             groups: Vec::new(),
-        };
+        }
+    }
+
+    fn people() -> People {
+        let own = "home@home.test/OIC/1.0/Client/u".parse().expect("a JID");
         People::new(
             own,
             vec![contact("friend@home.test", Subscription::Both), contact("fan@home.test", Subscription::From)],
@@ -162,15 +172,7 @@ mod tests {
     fn a_contact_that_is_removed_takes_its_devices_along_and_may_talk_no_more() {
         let mut people = people();
         people.presence(&available("friend@home.test/OIC/1.0/oic.d.fan/A"));
-        let removed = Item {
-            jid: "friend@home.test".parse().expect("a JID"),
-            name: None,
-            subscription: Subscription::Remove,
-            ask: Default::default(),
-            approved: Default::default(),
-            groups: Vec::new(),
-        };
-        assert_eq!(people.contact_changed(&removed).len(), 1);
+        assert_eq!(people.contact_changed(&contact("friend@home.test", Subscription::Remove)).len(), 1);
         assert!(!people.may_talk(&"friend@home.test/OIC/1.0/oic.d.fan/A".parse().expect("a JID")));
     }
 
@@ -181,5 +183,69 @@ mod tests {
             .filter(|n| people.presence(&available(&format!("home@home.test/OIC/1.0/oic.d.light/{n}"))).is_some())
             .count();
         assert_eq!(seen, MAX_DEVICES);
+    }
+
+    #[test]
+    fn no_more_contacts_are_kept_than_the_limit() {
+        let mut people = people();
+        for n in 0..=MAX_CONTACTS {
+            people.contact_changed(&contact(&format!("c{n}@home.test"), Subscription::Both));
+        }
+        assert_eq!(people.contacts.len(), MAX_CONTACTS);
+    }
+
+    /// What the server may bring, of anybody, in any order.
+    #[derive(Debug, Clone)]
+    enum Act {
+        Contact(Item),
+        Presence(Box<Presence>),
+    }
+
+    fn any_act() -> impl Strategy<Value = Act> {
+        let bare = prop::sample::select(vec!["home@home.test", "friend@home.test", "fan@home.test", "a@evil.test"]);
+        let resource =
+            prop::sample::select(vec!["", "/x", "/OIC/1.0/Client/u", "/OIC/1.0/oic.d.fan/A", "/OIC/2/oic.d.fan/b/c"]);
+        let subscription = prop::sample::select(vec![
+            Subscription::None,
+            Subscription::From,
+            Subscription::To,
+            Subscription::Both,
+            Subscription::Remove,
+        ]);
+        let kind = prop::sample::select(vec![Type::None, Type::Unavailable, Type::Error, Type::Subscribe, Type::Probe]);
+        prop_oneof![
+            1 => (bare.clone(), subscription).prop_map(|(jid, subscription)| Act::Contact(contact(jid, subscription))),
+            4 => (bare, resource, kind).prop_map(|(bare, resource, kind)| {
+                let from: Jid = format!("{bare}{resource}").parse().expect("a JID");
+                Act::Presence(Box::new(Presence::new(kind).with_from(from)))
+            }),
+        ]
+    }
+
+    // Stanzas come parsed, so bytes of a fuzzer would show no more than any order of them does.
+    proptest! {
+        #[test]
+        fn whoever_is_here_may_talk_and_goes_once(acts in prop::collection::vec(any_act(), 0..64)) {
+            let mut people = people();
+            let mut here = HashSet::new();
+            for act in acts {
+                let events = match act {
+                    Act::Contact(item) => people.contact_changed(&item),
+                    Act::Presence(presence) => people.presence(&presence).into_iter().collect(),
+                };
+                for event in events {
+                    match event {
+                        RemoteEvent::Present { jid, resource, .. } => {
+                            prop_assert!(resource.role != Role::Client);
+                            here.insert(jid);
+                        }
+                        RemoteEvent::Gone(jid) => prop_assert!(here.remove(&jid), "{jid} had not come"),
+                        other => prop_assert!(false, "{other:?}"),
+                    }
+                }
+                prop_assert_eq!(&here, &people.present.keys().cloned().collect::<HashSet<_>>());
+                prop_assert!(here.iter().all(|jid| people.may_talk(&Jid::from(jid.clone()))));
+            }
+        }
     }
 }
