@@ -7,6 +7,8 @@ use std::process::Stdio;
 use crate::stage::say;
 use crate::tree::{Failure, Tree, output_of};
 
+/// To build what is C or C++.
+pub(crate) const COMPILER: [&str; 1] = ["build-essential"];
 /// To build the window.
 pub(crate) const BUILD: [&str; 5] =
     ["build-essential", "pkg-config", "libwebkit2gtk-4.1-dev", "libdbus-1-dev", "libssl-dev"];

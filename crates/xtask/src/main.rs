@@ -7,6 +7,7 @@ mod check;
 mod compile;
 mod demo;
 mod desktop;
+mod fuzz;
 mod node;
 mod python;
 mod setup;
@@ -59,6 +60,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Look for bytes that a decoder of network input does not stand
+    Fuzz {
+        /// Which decoders: the names of the files in tests/fuzz/targets; all if none is named
+        targets: Vec<String>,
+        /// How long each
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// Make the .deb
     Bundle,
     /// Install what the other commands need, and nothing more
@@ -80,6 +89,8 @@ fn main() -> ExitCode {
         Task::Check => check::run(&tree),
         Task::Bench { arguments } => bench::run(&tree, &arguments),
         Task::Soak { arguments } => soak::run(&tree, &arguments),
+    },
+        Task::Fuzz { targets, seconds } => fuzz::run(&tree, &targets, seconds),
         Task::Bundle => bundle::run(&tree),
         Task::Setup => setup::run(&tree),
         Task::Desktop { command } => desktop::run(&tree, &command),

@@ -14,6 +14,9 @@ pub(crate) const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2"
 /// Between the tests and the window's WebKitWebDriver; the newest is an alpha.
 pub(crate) const TAURI_DRIVER: Tool = Tool { name: "tauri-driver", version: "2.1.0" };
 
+/// Builds the fuzz targets so that libFuzzer sees what they cover.
+pub(crate) const CARGO_FUZZ: Tool = Tool { name: "cargo-fuzz", version: "0.13.2" };
+
 /// Builds the tool if this version of it is not there.
 pub(crate) fn install(tree: &Tree, tool: &Tool) -> Result<(), Failure> {
     let Tool { name, version } = tool;

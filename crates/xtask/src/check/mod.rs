@@ -33,8 +33,9 @@ pub(crate) fn run(tree: &Tree) -> Result<(), Failure> {
 pub(crate) fn lints(tree: &Tree, stages: &mut Stages) {
     stages.attempt("rustfmt", || run_command(&mut tree.cargo(&["fmt", "--all", "--check"])));
     stages.attempt("clippy", || {
-        // With the one feature that only `cargo xtask bench` switches on.
-        let what = ["--workspace", "--all-targets", "--features", "homeward-tests/empty-window"];
+        // With the two features that only `cargo xtask bench` and `fuzz` switch on.
+        let features = "homeward-tests/empty-window,homeward-fuzz/targets";
+        let what = ["--workspace", "--all-targets", "--features", features];
         let mut clippy = tree.cargo(&["clippy", "--locked", "--keep-going"]);
         run_command(clippy.args(what).args(["--", "--deny", "warnings"]))
     });
