@@ -28,8 +28,8 @@ use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 use crate::connect::{Stream, ended, lost, unread};
 use crate::failure::Cause;
 use crate::session::{Event, IqFailure};
-use crate::wire::Pulse;
 use crate::shallow::{Received, Shallow};
+use crate::wire::Pulse;
 
 /// RA-21, our choice: a home router forgets an idle connection after a minute or more; a person waits ten seconds.
 const SILENCE_BEFORE_PING: Duration = Duration::from_secs(8);

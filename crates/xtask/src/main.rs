@@ -89,7 +89,6 @@ fn main() -> ExitCode {
         Task::Check => check::run(&tree),
         Task::Bench { arguments } => bench::run(&tree, &arguments),
         Task::Soak { arguments } => soak::run(&tree, &arguments),
-    },
         Task::Fuzz { targets, seconds } => fuzz::run(&tree, &targets, seconds),
         Task::Bundle => bundle::run(&tree),
         Task::Setup => setup::run(&tree),
