@@ -38,7 +38,7 @@ const PING_AT_LEAST_EVERY: Duration = Duration::from_secs(60);
 /// Our choice, for a link that is idle.
 const PING_DEADLINE: Duration = Duration::from_secs(5);
 /// Our choice, where there is reason to doubt the link: so long, and some of its latest round trips.
-const DOUBTED_DEADLINE: Duration = Duration::from_millis(1_500);
+const DOUBTED_DEADLINE: Duration = Duration::from_secs(1);
 /// Our choice.
 const DOUBTED_ROUND_TRIPS: u32 = 4;
 /// Our choice: the slowest link that is waited for, in bytes per second. A ping waits behind what was sent before it.
@@ -198,6 +198,7 @@ impl Live {
             Some(Ok(Ok(_))) => {}
         }
         self.written_then = self.pulse.written();
+        self.pulse.is_whole();
         Ok(())
     }
 

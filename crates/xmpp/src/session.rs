@@ -85,6 +85,7 @@ pub struct Handle {
     orders: mpsc::Sender<Order>,
     jid: FullJid,
     stanza_limit: Option<u32>,
+    pulse: Pulse,
     task: Arc<JoinHandle<()>>,
 }
 
@@ -104,9 +105,9 @@ impl Session {
     pub(crate) fn start(stream: Stream, pulse: Pulse, jid: FullJid, stanza_limit: Option<u32>) -> Self {
         let (orders, orders_in) = mpsc::channel(ORDERS);
         let (events_out, events) = mpsc::channel(EVENTS);
-        let live = Live::new(stream, pulse, jid.clone(), orders_in, events_out);
+        let live = Live::new(stream, pulse.clone(), jid.clone(), orders_in, events_out);
         let task = Arc::new(tokio::spawn(live.run()));
-        Session { handle: Handle { orders, jid, stanza_limit, task }, events }
+        Session { handle: Handle { orders, jid, stanza_limit, pulse, task }, events }
     }
 }
 
@@ -119,6 +120,11 @@ impl Handle {
     /// Our full JID.
     pub fn jid(&self) -> &FullJid {
         &self.jid
+    }
+
+    /// Whether something long is on its way to us now, bit by bit.
+    pub fn is_hearing(&self) -> bool {
+        self.pulse.is_hearing()
     }
 
     /// The largest stanza that the server takes, in bytes, where it says so (XEP-0478).

@@ -20,6 +20,9 @@ const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 /// Our choice.
 const KEEPALIVE_EVERY: Duration = Duration::from_secs(10);
 
+/// Our choice: how long a link may pause in the middle of a stanza.
+const LATELY: Duration = Duration::from_secs(3);
+
 /// A TCP connection whose sign of life can be read from elsewhere.
 #[derive(Debug)]
 pub(crate) struct Wire {
@@ -36,6 +39,8 @@ struct Counts {
     since: Instant,
     /// When bytes last came, in microseconds from `since`.
     heard_us: AtomicU64,
+    /// When a stanza was last whole, as `heard_us`.
+    whole_us: AtomicU64,
     written: AtomicU64,
 }
 
@@ -46,7 +51,12 @@ impl Wire {
         tcp.set_nodelay(true)?;
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
         SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;
-        let counts = Counts { since: Instant::now(), heard_us: AtomicU64::new(0), written: AtomicU64::new(0) };
+        let counts = Counts {
+            since: Instant::now(),
+            heard_us: AtomicU64::new(0),
+            whole_us: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+        };
         Ok(Self { tcp, pulse: Pulse(Arc::new(counts)) })
     }
 
@@ -61,14 +71,28 @@ impl Pulse {
         self.0.since + Duration::from_micros(self.0.heard_us.load(Ordering::Relaxed))
     }
 
+    /// Whether something long is on its way to us now: bytes came lately, and are no whole stanza yet.
+    pub(crate) fn is_hearing(&self) -> bool {
+        let part_way = self.0.heard_us.load(Ordering::Relaxed) > self.0.whole_us.load(Ordering::Relaxed);
+        part_way && self.heard_at().elapsed() < LATELY
+    }
+
+    /// A stanza has been put together.
+    pub(crate) fn is_whole(&self) {
+        self.0.whole_us.store(self.elapsed_us(), Ordering::Relaxed);
+    }
+
     /// Bytes that the system has taken from us, in all.
     pub(crate) fn written(&self) -> u64 {
         self.0.written.load(Ordering::Relaxed)
     }
 
     fn heard(&self) {
-        let elapsed = u64::try_from(self.0.since.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.0.heard_us.store(elapsed, Ordering::Relaxed);
+        self.0.heard_us.store(self.elapsed_us(), Ordering::Relaxed);
+    }
+
+    fn elapsed_us(&self) -> u64 {
+        u64::try_from(self.0.since.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     fn wrote(&self, bytes: usize) {

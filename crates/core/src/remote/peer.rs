@@ -16,11 +16,13 @@ use xmpp_parsers::jid::FullJid;
 
 use super::dialogue::{Asked, Dialogue, Heard, Outcome, Place};
 use super::sessions::{NotSent, OpenSession, Sessions};
-use super::traffic::Load;
+use super::traffic::{self, Load};
 use super::{Arrival, RemoteError};
 
 /// Our choice: requests out at once with a peer that returns our ids.
 const PIPELINED: usize = 8;
+/// Our choice: how much longer is waited at a time while something long comes.
+const STILL_HEARING: Duration = Duration::from_secs(1);
 /// Our choice: notifications that a reader may be behind; beyond, its observation ends, and it begins again.
 const MAX_NOTIFICATIONS_AHEAD: usize = 64;
 
@@ -200,9 +202,14 @@ pub(super) struct Question {
 impl Question {
     /// Waits for what becomes of it; and how long that took.
     pub(super) async fn answer(mut self) -> Result<(Arrival, Duration), RemoteError> {
-        let outcome = match timeout_at(self.until, &mut self.answer).await {
-            Ok(outcome) => outcome.unwrap_or(Err(RemoteError::Cut)),
-            Err(_) => Err(RemoteError::NoAnswer { sent: true }),
+        let latest = self.until + traffic::LONGEST;
+        let outcome = loop {
+            match timeout_at(self.until, &mut self.answer).await {
+                Ok(outcome) => break outcome.unwrap_or(Err(RemoteError::Cut)),
+                // A long answer over a slow link is late, and not missing.
+                Err(_) if self.until < latest && self.session.is_hearing() => self.until += STILL_HEARING,
+                Err(_) => break Err(RemoteError::NoAnswer { sent: true }),
+            }
         };
         let sent = self.sent;
         let answered = outcome.map(|arrival| {

@@ -473,6 +473,11 @@ impl OpenSession {
         sessions.send(&self.jid, &self.sid, message, place)
     }
 
+    /// Whether something long is on its way to us now, which may be an answer.
+    pub(super) fn is_hearing(&self) -> bool {
+        self.handle.is_hearing()
+    }
+
     /// A request of this size goes out; and how much longer than on an idle link its answer may take.
     pub(super) fn begin(&self, message: usize) -> (Option<Load>, Duration) {
         let sessions = self.sessions.upgrade();

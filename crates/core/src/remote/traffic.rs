@@ -16,7 +16,7 @@ const SLOW_RATE: f64 = 1_000.0;
 /// Our choice: what is no large message, in bytes.
 const SMALL: usize = 4_096;
 /// Our choice: no message is waited for longer on account of the link.
-const LONGEST: Duration = Duration::from_secs(120);
+pub(super) const LONGEST: Duration = Duration::from_secs(120);
 /// What the answer to a small request takes on the wire, in bytes: measured on the messages of usual devices.
 const USUAL_ANSWER: usize = 1_200;
 /// What a stanza adds to the base64 of its block, in bytes.
@@ -62,7 +62,8 @@ impl Traffic {
         let load = Load { bytes, began: Instant::now(), moved_then: self.moved };
         let queue = as_number(self.under_way) / self.rate.max(SLOWEST_RATE);
         // A link that was fast may be slow by now, and a large message is the first to find out.
-        let own = as_number(bytes.saturating_sub(SMALL)) / SLOW_RATE;
+        // Its answer may repeat all of it.
+        let own = 2.0 * as_number(bytes.saturating_sub(SMALL)) / SLOW_RATE;
         (load, Duration::try_from_secs_f64(queue.max(own)).unwrap_or(LONGEST).min(LONGEST))
     }
 
@@ -112,7 +113,7 @@ mod tests {
         tokio::time::advance(Duration::from_millis(1)).await;
         traffic.moved(60_000);
         traffic.end(load, true);
-        assert!((12.0..16.0).contains(&traffic.begin(12_000).1.as_secs_f64()));
+        assert!((24.0..32.0).contains(&traffic.begin(12_000).1.as_secs_f64()));
     }
 
     #[tokio::test(start_paused = true)]
