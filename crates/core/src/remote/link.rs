@@ -68,6 +68,13 @@ pub(crate) fn is_final(cause: &Cause) -> bool {
     }
 }
 
+/// Whether to wait for the person. `worked`: this account has been signed in at this server. Then what answers without
+/// being ready is most likely a server that restarts.
+fn gives_up(cause: &Cause, worked: bool) -> bool {
+    let may_be_a_restart = matches!(cause, Cause::NotXmpp | Cause::HostUnknown | Cause::TlsNotOffered);
+    is_final(cause) && !(worked && may_be_a_restart)
+}
+
 /// How a stretch of the loop ended.
 enum Next {
     Wished(Wish),
@@ -82,6 +89,7 @@ pub(super) async fn run(
 ) {
     let mut account: Option<Box<Account>> = None;
     let mut failures = 0;
+    let mut worked = false;
     loop {
         let wish = match &account {
             None => {
@@ -90,11 +98,11 @@ pub(super) async fn run(
             }
             Some(wanted) => {
                 let began = Instant::now();
-                let next = connected(&sessions, wanted, &mut surroundings, &mut wishes, &events).await;
+                let next = connected(&sessions, wanted, &mut worked, &mut surroundings, &mut wishes, &events).await;
                 sessions.detach();
                 match next {
                     Next::Wished(wish) => Some(wish),
-                    Next::Failed(Failure { layer, cause }) if is_final(&cause) => {
+                    Next::Failed(Failure { layer, cause }) if gives_up(&cause, worked) => {
                         failures = 0;
                         let _ = events.send(RemoteEvent::Refused(layer_view(layer), cause)).await;
                         wishes.recv().await
@@ -119,6 +127,7 @@ pub(super) async fn run(
         match wish {
             Some(Wish::Use(wanted)) => {
                 failures = 0;
+                worked = false;
                 sessions.forget_limit();
                 account = wanted;
             }
@@ -142,6 +151,7 @@ fn backoff(failures: u32) -> Duration {
 async fn connected(
     sessions: &Arc<Sessions>,
     account: &Account,
+    worked: &mut bool,
     surroundings: &mut Surroundings,
     wishes: &mut mpsc::UnboundedReceiver<Wish>,
     events: &mpsc::Sender<RemoteEvent>,
@@ -155,6 +165,7 @@ async fn connected(
         Err(failure) => return Next::Failed(failure),
     };
     let Session { handle, events: mut incoming } = session;
+    *worked = true;
     sessions.attach(handle.clone());
     let _ = events.send(RemoteEvent::Connected(None)).await;
     // Where the session has ended already, its last event says why.
@@ -316,5 +327,19 @@ mod tests {
         assert!(is_final(&Cause::ResourceConflict));
         assert!(!is_final(&Cause::TcpRefused));
         assert!(!is_final(&Cause::Silent));
+    }
+
+    #[test]
+    fn a_server_that_worked_may_restart_and_a_wrong_password_stays_wrong() {
+        for (cause, before, after) in [
+            (Cause::NotXmpp, true, false),
+            (Cause::HostUnknown, true, false),
+            (Cause::TlsNotOffered, true, false),
+            (Cause::NotAuthorized, true, true),
+            (Cause::ResourceConflict, true, true),
+            (Cause::TcpRefused, false, false),
+        ] {
+            assert_eq!((gives_up(&cause, false), gives_up(&cause, true)), (before, after), "{cause}");
+        }
     }
 }
