@@ -18,9 +18,7 @@ pub struct Held {
 impl Held {
     /// By this process now; to be called within its runtime.
     pub fn now() -> Held {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let memory_kib = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default();
+        let memory_kib = kib("/proc/self/status", "VmRSS:");
         let files = std::fs::read_dir("/proc/self/fd").map(Iterator::count).unwrap_or_default();
         Held { memory_kib, tasks: Handle::current().metrics().num_alive_tasks(), files }
     }
@@ -32,6 +30,13 @@ impl Held {
             || self.files > before.files + bounds.files;
         grown.then(|| format!("from {before} to {self}"))
     }
+}
+
+/// A size that the system tells in a file of names and values, in KiB; 0 where it does not.
+pub fn kib(file: &str, name: &str) -> usize {
+    let text = std::fs::read_to_string(file).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
 }
 
 impl fmt::Display for Held {

@@ -6,6 +6,7 @@
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use homeward_core::view::AccountForm;
 use homeward_simulator::{Device, Home as SimulatedHome, Kind, Scenario, Via};
 use serde_json::json;
 use tokio::time::Instant;
@@ -44,13 +45,13 @@ impl Journey {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let scenario = scenario.trusting(server.ca_file()).keeping_state_in(folder.path().join("devices"));
         let simulated = SimulatedHome::start(scenario).await.unwrap_or_else(|error| panic!("{error}"));
-        let window = open(scheme, &server, folder.path()).await;
+        let window = open(scheme, server.form(), folder.path()).await;
         Journey { window, simulated, server, folder, pictures, scheme, began, steps: 0 }
     }
 
     /// Closes the app, and starts it again with the same folder.
     pub async fn reopens(&mut self) {
-        let again = async || open(self.scheme, &self.server, self.folder.path()).await;
+        let again = async || open(self.scheme, self.server.form(), self.folder.path()).await;
         // The first one has to be gone: it holds the app's place.
         self.window.quits().await;
         self.window = again().await;
@@ -158,8 +159,8 @@ impl Journey {
     }
 }
 
-async fn open(scheme: Scheme, server: &Server, folder: &Path) -> Window {
-    let form = server.form();
+/// The app with its state and its desk in this folder, limited to loopback, and the account's form filled in so.
+pub async fn open(scheme: Scheme, form: AccountForm, folder: &Path) -> Window {
     let environment = [
         ("HOMEWARD_HOME", folder.join("home").display().to_string()),
         ("HOMEWARD_INTERFACES", "lo".to_owned()),

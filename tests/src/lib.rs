@@ -14,7 +14,7 @@ pub mod hostile_coap;
 pub mod journey;
 pub mod namespaces;
 pub mod peer;
-mod python;
+pub mod python;
 pub mod reconnects;
 pub mod remote_house;
 mod scram;

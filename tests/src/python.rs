@@ -9,7 +9,7 @@ use crate::workspace;
 ///
 /// # Panics
 /// When it is not there, or has other packages than are wanted now.
-pub(crate) fn interpreter() -> PathBuf {
+pub fn interpreter() -> PathBuf {
     let folder = workspace().join("target/tools/peers");
     let wanted = std::fs::read(workspace().join("tests/requirements.txt")).expect("the list is in the tree");
     let installed = std::fs::read(folder.join("installed.txt")).unwrap_or_default();

@@ -4,10 +4,12 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use homeward_core::view::AccountForm;
 use homeward_protocol::crudn::Status;
 use homeward_simulator::{Kind, Scenario};
 use homeward_tests::bad_server::{BadServer, Behaviour, PASSWORD};
-use homeward_tests::journey::Journey;
+use homeward_tests::journey::{self, Journey};
+use homeward_tests::server::form_for;
 use homeward_tests::window::{Scheme, Window};
 use homeward_tests::{alone, workspace};
 use xtask::servers::ServerCertificate;
@@ -72,14 +74,8 @@ fn a_certificate_that_nobody_vouches_for_in_the_dark() {
 async fn a_certificate_that_nobody_vouches_for(scheme: Scheme) {
     let server = BadServer::start(Behaviour::Shows(ServerCertificate::UnknownCa)).await;
     let folder = tempfile::tempdir().unwrap();
-    let environment = [
-        ("HOMEWARD_HOME", folder.path().join("home").display().to_string()),
-        ("HOMEWARD_INTERFACES", "lo".to_owned()),
-        ("HOMEWARD_PREFILL_JID", "ada@home.test".to_owned()),
-        ("HOMEWARD_PREFILL_SERVER", "127.0.0.1".to_owned()),
-        ("HOMEWARD_PREFILL_PORT", server.address.port().to_string()),
-    ];
-    let window = Window::open(scheme, &folder.path().join("desk"), &environment).await;
+    let form = form_for("ada@home.test", server.address.port(), &server.ca_file());
+    let window = journey::open(scheme, AccountForm { ca: None, ..form }, folder.path()).await;
     let mut audit = Audit { found: Vec::new(), scheme };
     window.clicks("welcome-start").await;
     window.writes("account-password", PASSWORD).await;

@@ -3,21 +3,14 @@
 
 use homeward_tests::alone;
 use homeward_tests::bad_server::{BadServer, Behaviour, PASSWORD};
-use homeward_tests::server::{self, Kind, Server};
+use homeward_tests::journey;
+use homeward_tests::server::{self, Kind, Server, form_for};
 use homeward_tests::window::{Scheme, Window};
 use xtask::servers::ServerCertificate;
 
 /// The app at its account form, filled in for a server at this port.
 async fn at_the_form(folder: &tempfile::TempDir, port: u16, ca: &std::path::Path) -> Window {
-    let environment = [
-        ("HOMEWARD_HOME", folder.path().join("home").display().to_string()),
-        ("HOMEWARD_INTERFACES", "lo".to_owned()),
-        ("HOMEWARD_PREFILL_JID", "ada@home.test".to_owned()),
-        ("HOMEWARD_PREFILL_SERVER", "127.0.0.1".to_owned()),
-        ("HOMEWARD_PREFILL_PORT", port.to_string()),
-        ("HOMEWARD_PREFILL_CA", ca.display().to_string()),
-    ];
-    let window = Window::open(Scheme::Light, &folder.path().join("desk"), &environment).await;
+    let window = journey::open(Scheme::Light, form_for("ada@home.test", port, ca), folder.path()).await;
     window.clicks("welcome-start").await;
     window.sees("account-jid").await;
     window

@@ -145,9 +145,8 @@ impl Known {
         } else if view.presence == Presence::Online {
             view.presence = Presence::Offline;
         }
-        let path = if at_server.is_some() { Some(Path::Xmpp) } else { on_lan.map(|_| Path::Lan) };
-        view.path = path;
-        let smoothed = path.and_then(|path| self.paces.get(&path)).and_then(Pace::smoothed);
+        view.path = if at_server.is_some() { Some(Path::Xmpp) } else { on_lan.map(|_| Path::Lan) };
+        let smoothed = view.path.and_then(|path| self.paces.get(&path)).and_then(Pace::smoothed);
         view.latency_ms = smoothed.map(super::control::millis);
         view.lan = self.lan.as_ref().map(|lan| OnLan {
             addresses: lan.device.endpoints.iter().map(address_text).collect(),

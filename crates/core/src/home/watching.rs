@@ -140,24 +140,30 @@ fn shown(device: &Device) -> Vec<(Href, bool)> {
 /// Follows one resource: by observation, or by a read every 30 seconds.
 async fn follow(inner: Arc<Inner>, id: String, href: Href, observable: bool) {
     loop {
-        let pause = match observable {
+        let again_after = match observable {
             true => match inner.observe(&id, href.clone(), Via::Auto).await {
                 Ok(observation) => follow_observation(&inner, &id, &href, observation).await,
                 // It says that it cannot be observed now.
-                Err(error) if matches!(error.code, Code::DeviceRefused | Code::SessionRefused) => READ_EVERY,
-                Err(_) => TRY_AGAIN,
+                Err(error) if matches!(error.code, Code::DeviceRefused | Code::SessionRefused) => None,
+                Err(_) => Some(TRY_AGAIN),
             },
-            false => READ_EVERY,
+            false => None,
         };
-        if pause == READ_EVERY {
+        if again_after.is_none() {
             let _ = inner.send(&id, &Request::get(href.clone()), Via::Auto).await;
         }
-        sleep(pause).await;
+        sleep(again_after.unwrap_or(READ_EVERY)).await;
     }
 }
 
-/// Until it ends, or there is reason to believe that the device has dropped it without a word. Returns when to go on.
-async fn follow_observation(inner: &Arc<Inner>, id: &str, href: &Href, mut observation: Observation) -> Duration {
+/// Until it ends, or there is reason to believe that the device has dropped it without a word. Returns when to observe
+/// again; `None`: the device never did.
+async fn follow_observation(
+    inner: &Arc<Inner>,
+    id: &str,
+    href: &Href,
+    mut observation: Observation,
+) -> Option<Duration> {
     let mut last = None;
     let mut confirmed_at = Instant::now();
     let mut observed = false;
@@ -165,12 +171,12 @@ async fn follow_observation(inner: &Arc<Inner>, id: &str, href: &Href, mut obser
         let arrival = tokio::select! {
             arrival = observation.next_arrival() => arrival,
             // The device told somebody else what it did not tell us, or is asked whether it still knows us.
-            () = inner.tells_otherwise(id, href, last.clone()), if observed => return Duration::ZERO,
-            () = sleep_until(confirmed_at + CONFIRM_EVERY), if observed => return Duration::ZERO,
+            () = inner.tells_otherwise(id, href, last.clone()), if observed => return Some(Duration::ZERO),
+            () = sleep_until(confirmed_at + CONFIRM_EVERY), if observed => return Some(Duration::ZERO),
         };
         let Some(Ok(Arrival { response, at })) = arrival else {
             // Ended after it had begun: the gap is filled by the next registration's first answer.
-            return if observed { TRY_AGAIN } else { READ_EVERY };
+            return observed.then_some(TRY_AGAIN);
         };
         observed |= response.observe.is_some();
         confirmed_at = Instant::now();

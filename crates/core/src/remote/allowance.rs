@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::traffic::as_number;
+
 /// Our choice: notifications and other unasked messages of one peer, per second.
 const MESSAGES_PER_SECOND: f64 = 50.0;
 /// Our choice: so many at once, as after a reconnect.
@@ -68,10 +70,6 @@ impl Allowance {
             && self.bytes + seconds * BYTES_PER_SECOND >= BYTES_AT_ONCE;
         self.is_heard() && whole
     }
-}
-
-fn as_number(bytes: usize) -> f64 {
-    f64::from(u32::try_from(bytes).unwrap_or(u32::MAX))
 }
 
 #[cfg(test)]

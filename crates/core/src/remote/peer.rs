@@ -100,8 +100,8 @@ impl Peer {
     }
 
     /// No further request goes out in this session; it ends with the last that is out in it.
-    fn retire(&self, session: &Arc<OpenSession>) {
-        let retired = lock(&self.session).take_if(|kept| Arc::ptr_eq(kept, session));
+    fn retire(&self, sid: &str) {
+        let retired = lock(&self.session).take_if(|session| session.sid() == sid);
         drop(retired);
     }
 
@@ -163,9 +163,8 @@ impl Peer {
     pub(super) fn hear_unreadable(&self, sid: &str, error: RestError) -> bool {
         let Some(asked) = lock(&self.dialogue).hear_unreadable(sid) else { return true };
         // What follows could be the answer after all: the next request, which may come at once, goes elsewhere.
-        let retired = lock(&self.session).take_if(|session| session.sid() == sid);
+        self.retire(sid);
         let _ = asked.answer.send(Err(RemoteError::BadAnswer(error)));
-        drop(retired);
         false
     }
 
@@ -234,7 +233,7 @@ impl Drop for Question {
             dialogue.returns_ids()
         };
         // A session that did not answer may be one that the device no longer knows.
-        self.peer.retire(&self.session);
+        self.peer.retire(self.session.sid());
         if !returns_ids {
             // Its answer may still come, and could be taken for another's.
             self.session.end_with_theirs();
@@ -278,7 +277,7 @@ impl Drop for Notifications {
         }
         if !returns_ids {
             // What it still notifies in a shared session could be taken for an answer.
-            self.peer.retire(&self.session);
+            self.peer.retire(self.session.sid());
         }
     }
 }

@@ -153,14 +153,6 @@ impl Sessions {
         self.state().handle.clone()
     }
 
-    fn begin(&self, message: usize) -> (Load, Duration) {
-        self.state().traffic.begin(message)
-    }
-
-    fn finish(&self, load: Load, answered: bool) {
-        self.state().traffic.end(load, answered);
-    }
-
     /// Opens a session to a device (RA-16). A device that finds the block too large is offered a smaller one, once.
     pub(super) async fn open(
         self: &Arc<Self>,
@@ -226,8 +218,6 @@ impl Sessions {
     /// A block of a session; one that cannot be read, or is out of order, ends it.
     fn data(&self, jid: &FullJid, payload: &Element) -> Taken {
         let Some(sid) = payload.attr("sid") else { return Taken::NotOurs };
-        let data = read_data(payload);
-        let bytes = data.as_ref().map_or(0, |data| data.data.len());
         let key = (jid.clone(), sid.to_owned());
         let mut guard = self.state();
         let state = &mut *guard;
@@ -241,6 +231,8 @@ impl Sessions {
         if !allowance.is_heard() {
             return Taken::NotOurs;
         }
+        let data = read_data(payload);
+        let bytes = data.as_ref().map_or(0, |data| data.data.len());
         if !allowance.takes(bytes) {
             drop(guard);
             self.cut_off(jid);
@@ -271,13 +263,7 @@ impl Sessions {
     /// Ends all sessions with a peer, its own and ours. It is not heard for a while.
     fn cut_off(&self, jid: &FullJid) {
         tracing::warn!("{jid} sends too much, and is not heard for {:?}", super::allowance::SILENCE);
-        let sids: Vec<String> = {
-            let state = self.state();
-            state.open.keys().filter(|(peer, _)| peer == jid).map(|(_, sid)| sid.clone()).collect()
-        };
-        for sid in sids {
-            self.end(jid, &sid);
-        }
+        self.end_all(jid, |_| true);
     }
 
     fn is_heard(&self, jid: &FullJid) -> bool {
@@ -413,14 +399,14 @@ impl Sessions {
         }
     }
 
-    /// Ends every session that this device has opened: an answer that comes late in one could be taken for another's.
-    fn end_theirs(&self, jid: &FullJid) {
-        let theirs: Vec<String> = {
+    /// Ends the sessions with this device that are wanted to end.
+    fn end_all(&self, jid: &FullJid, wanted: impl Fn(&Entry) -> bool) {
+        let sids: Vec<String> = {
             let state = self.state();
-            let theirs = state.open.iter().filter(|((peer, _), entry)| peer == jid && entry.opened_by_peer);
+            let theirs = state.open.iter().filter(|((peer, _), entry)| peer == jid && wanted(entry));
             theirs.map(|((_, sid), _)| sid.clone()).collect()
         };
-        for sid in theirs {
+        for sid in sids {
             self.end(jid, &sid);
         }
     }
@@ -482,7 +468,7 @@ impl OpenSession {
     pub(super) fn begin(&self, message: usize) -> (Option<Load>, Duration) {
         let sessions = self.sessions.upgrade();
         sessions.map_or((None, Duration::ZERO), |sessions| {
-            let (load, more) = sessions.begin(message);
+            let (load, more) = sessions.state().traffic.begin(message);
             (Some(load), more)
         })
     }
@@ -490,7 +476,7 @@ impl OpenSession {
     /// It was answered, or is waited for no more.
     pub(super) fn finish(&self, load: Load, answered: bool) {
         if let Some(sessions) = self.sessions.upgrade() {
-            sessions.finish(load, answered);
+            sessions.state().traffic.end(load, answered);
         }
     }
 
@@ -501,11 +487,12 @@ impl OpenSession {
         }
     }
 
-    /// Ends it now, whoever holds it, and every session that the device has opened.
+    /// Ends it now, whoever holds it, and every session that the device has opened: an answer that comes late in one of
+    /// them could be taken for another's.
     pub(super) fn end_with_theirs(&self) {
         if let Some(sessions) = self.sessions.upgrade() {
             sessions.end(&self.jid, &self.sid);
-            sessions.end_theirs(&self.jid);
+            sessions.end_all(&self.jid, |entry| entry.opened_by_peer);
         }
     }
 }

@@ -81,7 +81,7 @@ impl Traffic {
     }
 }
 
-fn as_number(bytes: usize) -> f64 {
+pub(super) fn as_number(bytes: usize) -> f64 {
     f64::from(u32::try_from(bytes).unwrap_or(u32::MAX))
 }
 

@@ -8,7 +8,7 @@ use homeward_core::config::Slot;
 use homeward_core::view::Snapshot;
 use homeward_core::{Config, Event, Home};
 use homeward_tests::server::{Kind, PASSWORD, Server, password};
-use homeward_tests::workspace;
+use homeward_tests::{python, workspace};
 use homeward_xmpp::{Account, Trust};
 use serde_json::{Value, json};
 use tokio::process::Command;
@@ -16,7 +16,6 @@ use tokio::time::timeout;
 use xtask::servers::Options;
 
 use crate::program::Program;
-use crate::python;
 
 /// Our choice: after this something is broken, not slow.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);

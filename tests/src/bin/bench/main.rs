@@ -18,10 +18,6 @@ mod roster;
 mod start;
 mod window;
 
-// The fixtures' own, which they do not show: the same environment for the same packages.
-#[path = "../../python.rs"]
-mod python;
-
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::ExitCode;

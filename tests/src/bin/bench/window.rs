@@ -12,6 +12,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use homeward_tests::held::kib;
 use homeward_tests::program;
 use homeward_tests::server::PASSWORD;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -195,18 +196,12 @@ impl Drop for App<'_> {
 
 /// `VmRSS` of one process.
 pub(crate) fn resident_mib(id: u32) -> f64 {
-    kib(&format!("/proc/{id}/status"), "VmRSS:") / 1024.0
+    kib(&format!("/proc/{id}/status"), "VmRSS:") as f64 / 1024.0
 }
 
 /// `Pss` of a process and all that descend from it.
 pub(crate) fn proportional_mib(id: u32) -> f64 {
-    family(id).into_iter().map(|id| kib(&format!("/proc/{id}/smaps_rollup"), "Pss:")).sum::<f64>() / 1024.0
-}
-
-fn kib(file: &str, name: &str) -> f64 {
-    let text = std::fs::read_to_string(file).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|line| line.split_whitespace().next()).and_then(|number| number.parse().ok()).unwrap_or(0.0)
+    family(id).into_iter().map(|id| kib(&format!("/proc/{id}/smaps_rollup"), "Pss:")).sum::<usize>() as f64 / 1024.0
 }
 
 fn family(id: u32) -> Vec<u32> {
