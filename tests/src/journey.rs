@@ -49,12 +49,18 @@ impl Journey {
         Journey { window, simulated, server, folder, pictures, scheme, began, steps: 0 }
     }
 
-    /// Closes the app, and starts it again with the same folder.
+    /// Closes the app, starts it again with the same folder, and waits until it is signed in.
     pub async fn reopens(&mut self) {
         let again = async || open(self.scheme, self.server.form(), self.folder.path()).await;
         // The first one has to be gone: it holds the app's place.
         self.window.quits().await;
         self.window = again().await;
+        if self.window.has_within("locked").await {
+            // No keyring on this machine: the app says so and asks, as it should.
+            self.window.writes("locked-password", PASSWORD).await;
+            self.window.clicks("locked-sign-in").await;
+        }
+        self.window.attribute("strip", "data-is", "connected").await;
     }
 
     /// Prints the step with the time since the start, and takes its picture.
@@ -131,23 +137,44 @@ impl Journey {
         self.step("home", "a tile for each device").await;
     }
 
-    /// Switches the lamp on from its tile; what counts is that it is on in the device, and that XMPP carried it.
+    /// Switches the lamp on from its tile, at home; what counts is that it is on in the device, and that this network
+    /// carried it.
+    pub async fn switches_the_light_on(&mut self) {
+        self.switches_the_light(true, Via::Lan).await;
+        self.step("light-on", "the light is on, over this network, and the device says so itself").await;
+    }
+
+    /// Leaves the house: this network carries nothing any more. The app is started again, and switches the lamp off over
+    /// XMPP.
+    pub async fn switches_it_off_from_afar(&mut self) {
+        for device in self.simulated.devices() {
+            device.loses(100, 0);
+        }
+        self.reopens().await;
+        let lamp = self.simulated.device(Kind::Lamp.key());
+        self.window.attribute(&format!("tile-{}", lamp.di()), "data-is", "on").await;
+        self.step("from-afar", "started again away from home: the house is there, as it is now").await;
+        self.switches_the_light(false, Via::Xmpp).await;
+        self.step("light-off", "the light is off, over XMPP, and the device says so itself").await;
+    }
+
+    /// Presses the lamp's switch, and waits until the device has done it, over this path, and the tile shows it.
     ///
     /// # Panics
-    /// When the light does not change.
-    pub async fn switches_the_light_on(&mut self) {
+    /// When the light does not change, or by another path.
+    async fn switches_the_light(&mut self, on: bool, via: Via) {
         let lamp = self.simulated.device(Kind::Lamp.key());
-        assert_eq!(lamp.value("/light").map(|light| light["value"].clone()), Some(json!(false)), "it is off at first");
+        assert_eq!(lamp.value("/light").map(|light| light["value"].clone()), Some(json!(!on)), "it is so already");
+        lamp.forgets_requests();
         self.window.clicks(&format!("toggle-{}", lamp.di())).await;
-        let on = lamp.wait_for_value("/light", |light| light["value"] == true).await;
-        on.unwrap_or_else(|error| panic!("the light does not change: {error}"));
-        let by_xmpp = lamp.wait_for_request(|request| {
-            request.href.path() == "/light" && request.method.changes_things() && request.via == Via::Xmpp
+        let changed = lamp.wait_for_value("/light", |light| light["value"] == on).await;
+        changed.unwrap_or_else(|error| panic!("the light does not change: {error}"));
+        let carried = lamp.wait_for_request(|request| {
+            request.href.path() == "/light" && request.method.changes_things() && request.via == via
         });
         let asked = lamp.requests();
-        by_xmpp.await.unwrap_or_else(|error| panic!("{error}: XMPP did not carry it: {asked:#?}"));
-        self.window.attribute(&format!("tile-{}", lamp.di()), "data-is", "on").await;
-        self.step("light-on", "the light is on, over XMPP, and the device says so itself").await;
+        carried.await.unwrap_or_else(|error| panic!("{error}: {via:?} did not carry it: {asked:#?}"));
+        self.window.attribute(&format!("tile-{}", lamp.di()), "data-is", if on { "on" } else { "idle" }).await;
     }
 
     /// Ends everything in order.

@@ -1,16 +1,17 @@
 //! A house far away: simulated devices that are at a real server only, and a [`Home`] there too, each side behind a
-//! [`FaultProxy`] of its own.
+//! [`FaultProxy`] of its own; or, with the home in it, on the same network as well.
 //!
 //! Scope: pressing, and reading what became of it: in what the home shows, and in the devices' own request logs.
 //! Non-scope: which fault, and what is to be true under it (`tests/faults_*.rs`).
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use homeward_core::config::Slot;
-use homeward_core::view::{Connection, Device, Presence, Snapshot};
-use homeward_core::{Code, Config, Error, Home};
+use homeward_core::view::{Connection, Device, OnboardChoice, Presence, RunState, Snapshot};
+use homeward_core::{Code, Error, Home};
 use homeward_protocol::crudn::Href;
 use homeward_simulator::{Device as Simulated, Home as SimulatedHome, Kind as Appliance, LoggedRequest, Scenario};
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ use tokio::time::{Instant, timeout};
 use crate::fault_proxy::FaultProxy;
 use crate::peer::PATIENCE;
 use crate::server::{Kind, PASSWORD, Server, password};
-use crate::stage::until_within;
+use crate::stage::{device, open_home, run_ended, set_account, until_within};
 
 /// The lamp's switch.
 pub const LIGHT: &str = "/light";
@@ -59,29 +60,72 @@ impl RemoteHouse {
         house
     }
 
+    /// The home is in the house: it has onboarded the devices over the network that they share, and reaches them both
+    /// ways, at the server over a link of its own.
+    ///
+    /// # Panics
+    /// When something does not start, or a device is not onboarded.
+    pub async fn at_home(kind: Kind, scenario: Scenario) -> RemoteHouse {
+        let house = Self::open_at(kind, |scenario, _| scenario, scenario).await;
+        set_account(&house.home, &house.devices_link.form(&house.server)).await;
+        house.home.start_search();
+        for one in house.devices.devices() {
+            device(&house.home, one.di(), "found", |device| device.lan.as_ref().is_some_and(|lan| lan.described)).await;
+            let choice = OnboardChoice { id: one.di().to_owned(), allow_unencrypted: true };
+            house.home.onboard(vec![choice]).await.unwrap_or_else(|error| panic!("{}: {error:?}", one.key()));
+            let run = run_ended(&house.home, one.di()).await;
+            assert_eq!(run.state, RunState::Onboarded, "{run:#?}");
+        }
+        house.home.stop_search();
+        let began = now_ms();
+        house.takes_account().await;
+        house
+            .when("every device seen over the home's own link", PATIENCE, |snapshot| {
+                let seen = |device: &Device| {
+                    let available = device.remote.as_ref().is_some_and(|remote| remote.available);
+                    available && device.last_seen_at_ms >= Some(began)
+                };
+                house.link.accepted() > 0 && snapshot.devices.iter().all(seen)
+            })
+            .await;
+        house
+    }
+
     /// The devices are at the server; the home has no account yet.
     ///
     /// # Panics
     /// When something does not start.
     pub async fn signed_out(kind: Kind, scenario: Scenario) -> RemoteHouse {
+        let signed_in = |scenario: Scenario, (at, jid): (SocketAddr, String)| {
+            scenario.over_xmpp_only().signed_in(&at.ip().to_string(), at.port(), &jid, PASSWORD)
+        };
+        let house = Self::open_at(kind, signed_in, scenario).await;
+        let all = house.devices.wait_until_all_are_connected(PATIENCE).await;
+        all.unwrap_or_else(|error| panic!("{error}"));
+        house
+    }
+
+    async fn open_at(
+        kind: Kind,
+        prepared: impl FnOnce(Scenario, (SocketAddr, String)) -> Scenario,
+        scenario: Scenario,
+    ) -> RemoteHouse {
         let server = Server::start(kind).await;
         let link = FaultProxy::before(&server).await;
         let devices_link = FaultProxy::before(&server).await;
-        let scenario = scenario.over_xmpp_only().trusting(server.ca_file());
-        let at = devices_link.address();
-        let scenario = scenario.signed_in(&at.ip().to_string(), at.port(), &server.jid(), PASSWORD);
+        let scenario = prepared(scenario.trusting(server.ca_file()), (devices_link.address(), server.jid()));
         let devices = SimulatedHome::start(scenario).await.unwrap_or_else(|error| panic!("{error}"));
-        let all = devices.wait_until_all_are_connected(PATIENCE).await;
-        all.unwrap_or_else(|error| panic!("{error}"));
         let folder = tempfile::tempdir().expect("a temporary folder");
-        // Not the app's place: that one asks for the keyring, which is somebody's.
-        let mut config = Config::new(folder.path().join("home"), Slot::FirstFree);
-        config.interfaces = vec!["lo".to_owned()];
-        config.password = Some(password());
         let slept = Arc::new(AtomicU64::new(0));
         let asleep = slept.clone();
-        config.wall_clock = Arc::new(move || SystemTime::now() + Duration::from_secs(asleep.load(Ordering::Relaxed)));
-        let home = Home::open(config).await.unwrap_or_else(|error| panic!("the home does not open: {error:?}"));
+        let home = open_home(folder.path().join("home"), |config| {
+            // Not the app's place: that one asks for the keyring, which is somebody's.
+            config.slot = Slot::FirstFree;
+            config.password = Some(password());
+            config.wall_clock =
+                Arc::new(move || SystemTime::now() + Duration::from_secs(asleep.load(Ordering::Relaxed)));
+        })
+        .await;
         RemoteHouse { home, link, devices, devices_link, server, slept, _folder: folder }
     }
 

@@ -29,6 +29,7 @@ fn main() -> ExitCode {
         journey.onboards().await;
         journey.comes_home().await;
         journey.switches_the_light_on().await;
+        journey.switches_it_off_from_afar().await;
         journey.ends().await;
     });
     ExitCode::SUCCESS

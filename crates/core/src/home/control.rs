@@ -1,17 +1,22 @@
 //! Requests to devices: which way, what became of them, and wishes that become facts.
 //!
-//! Scope: one request or one wish. A Create, Update or Delete is sent once; where its outcome is unknown, the resource
-//! is read and the truth shown. Non-scope: what is on screen (`watching`).
+//! Scope: one request or one wish. A Create, Update or Delete is sent once, and takes the other path only where nothing
+//! was sent; where its outcome is unknown, the resource is read and the truth shown. Non-scope: which paths there are
+//! (`devices`) and which is better (`paths`), what is on screen (`watching`).
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Method, Request, Response};
+use homeward_protocol::oic::device::{DEVICE_URI, Description};
+use homeward_protocol::oic::device_id::DeviceId;
 use homeward_protocol::oic::remote_access;
 use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::devices::{Route, fulfils};
+use super::devices::{Known, fulfils};
+use super::paths::{Route, Routes};
 use super::{Inner, state};
 use crate::error::{Code, Error};
 use crate::lan::LanError;
@@ -20,6 +25,8 @@ use crate::view::{Answer, Device, Path, Via};
 
 /// How many notifications a reader in the terminal may be behind.
 const MAX_BEHIND: usize = 64;
+/// Our choice: how long a device is asked whether it is still at its address, two transmissions (RFC 7252 §4.8).
+const STILL_ITSELF_WITHIN: Duration = Duration::from_secs(4);
 
 /// An observation under way; ends when dropped.
 pub struct Observation {
@@ -48,21 +55,44 @@ impl Inner {
             .ok_or_else(|| Error::new(Code::DeviceUnknown, format!("no device {id} is known")))
     }
 
-    fn route(&self, id: &str, via: Via, method: Method, href: &Href) -> Result<Route, Error> {
+    fn routes(&self, id: &str, via: Via, method: Method, href: &Href) -> Result<Routes, Error> {
         let state = self.state();
         let known =
             state.device(id).ok_or_else(|| Error::new(Code::DeviceUnknown, format!("no device {id} is known")))?;
-        known.route(via, method, href)
+        known.routes(via, method, href)
     }
 
-    /// One request; what it tells of the device's values is kept.
+    /// One request, over the other path where the first one fails it; what it tells of the device's values is kept.
     pub(super) async fn send(&self, id: &str, request: &Request, via: Via) -> Result<Answer, Error> {
-        let route = self.route(id, via, request.method, &request.href)?;
-        let holds_password = self.holds_password(id, &request.href);
+        let Routes { first, second } = self.routes(id, via, request.method, &request.href)?;
+        let Some(second) = second else { return self.send_over(&first, id, request, false).await };
+        match self.send_over(&first, id, request, true).await {
+            Err(error) if left_undone(&error) => {
+                tracing::info!("{id} over {:?}: {error}; now over {:?}", first.path(), second.path());
+                self.send_over(&second, id, request, false).await
+            }
+            sent => sent,
+        }
+    }
+
+    /// Over this path only. `another`: there is another one, so that a Retrieve is not waited for as long as it may take.
+    async fn send_over(&self, route: &Route, id: &str, request: &Request, another: bool) -> Result<Answer, Error> {
         let path = route.path();
+        if let (Route::Lan(address), true) = (route, request.method.changes_things()) {
+            self.is_still_itself(id, *address).await?;
+        }
+        let holds_password = self.holds_password(id, &request.href);
         let most = self.config.request_deadline;
-        let deadline = self.state().device(id).map_or(most, |known| known.pace(path).deadline(most));
-        let (Arrival { mut response, at }, took) = self.carry(&route, request, deadline).await?;
+        let pace = self.state().device(id).map(|known| known.paths.pace(path)).unwrap_or_default();
+        let deadline = match another && !request.method.changes_things() {
+            true => pace.patience(most),
+            false => pace.deadline(most),
+        };
+        let carried = self.carry(route, request, deadline).await;
+        if let Err(error) = &carried {
+            self.path_failed(id, path, error);
+        }
+        let (Arrival { mut response, at }, took) = carried?;
         if holds_password {
             // RA-7: what it holds is dropped at once, whoever asked.
             let jid = response.body.take().and_then(remote_access::take_jid).flatten();
@@ -87,6 +117,45 @@ impl Inner {
             via: path,
             elapsed_ms,
         })
+    }
+
+    /// Before a change goes to an address on the network that was not heard from lately: whether the device is still the
+    /// one that answers there (`Identity`). Addresses are given to others, and this computer goes elsewhere.
+    async fn is_still_itself(&self, id: &str, address: SocketAddr) -> Result<(), Error> {
+        if self.state().device(id).is_some_and(|known| known.paths.is_fresh(Path::Lan)) {
+            return Ok(());
+        }
+        let request =
+            Request::get(Href::new(DEVICE_URI).map_err(|error| Error::new(Code::Internal, error.to_string()))?);
+        let asked = self.carry(&Route::Lan(address), &request, STILL_ITSELF_WITHIN).await;
+        let told = asked.map(|(arrival, took)| {
+            let description = arrival.response.body.as_ref().and_then(Description::read);
+            (description.and_then(|description| description.di), took)
+        });
+        let itself = |known: &Known, di: &DeviceId| known.view.di.eq_ignore_ascii_case(di.as_str());
+        let outcome = self.state().change_known(id, |known| match told {
+            Ok((Some(di), took)) if itself(known, &di) => {
+                known.measured(Path::Lan, took);
+                Ok(())
+            }
+            Ok(_) => {
+                known.paths.failed(Path::Lan);
+                let words = format!("{} is not at its address on this network any more", known.view.name);
+                Err(Error::new(Code::NotReachable, words))
+            }
+            Err(error) => {
+                known.paths.failed(Path::Lan);
+                Err(error)
+            }
+        });
+        outcome.unwrap_or_else(|| Err(Error::new(Code::DeviceUnknown, format!("no device {id} is known"))))
+    }
+
+    /// Where a failure is the path's, the other one is taken before it for a while.
+    pub(super) fn path_failed(&self, id: &str, path: Path, error: &Error) {
+        if matches!(error.code, Code::NotReachable | Code::NoAnswer | Code::OutcomeUnknown | Code::CutOff) {
+            self.state().change_known(id, |known| known.paths.failed(path));
+        }
     }
 
     fn holds_password(&self, id: &str, href: &Href) -> bool {
@@ -156,15 +225,25 @@ impl Inner {
         if self.holds_password(id, &href) {
             return Err(Error::new(Code::RequestInvalid, "this resource holds a password, and is not observed"));
         }
-        let route = self.route(id, via, Method::Get, &href)?;
+        let Routes { first, second } = self.routes(id, via, Method::Get, &href)?;
+        match self.observe_over(&first, href.clone()).await {
+            Err(error) if left_undone(&error) => {
+                self.path_failed(id, first.path(), &error);
+                let second = second.ok_or(error)?;
+                self.observe_over(&second, href).await
+            }
+            observed => observed,
+        }
+    }
+
+    async fn observe_over(&self, route: &Route, href: Href) -> Result<Observation, Error> {
         let deadline = self.config.request_deadline;
         let (out, notifications) = mpsc::channel(MAX_BEHIND);
-        let path = route.path();
         match route {
             Route::Xmpp(jid) => {
                 let mut source = self
                     .remote
-                    .observe(&jid, href, deadline)
+                    .observe(jid, href, deadline)
                     .await
                     .map_err(|error| remote_error(&error, Method::Get))?;
                 tokio::spawn(async move {
@@ -178,7 +257,7 @@ impl Inner {
                 });
             }
             Route::Lan(address) => {
-                let mut source = self.lan()?.observe(address, href);
+                let mut source = self.lan()?.observe(*address, href);
                 tokio::spawn(async move {
                     loop {
                         let next = tokio::select! { next = source.next() => next, () = out.closed() => None };
@@ -193,12 +272,18 @@ impl Inner {
                 });
             }
         }
-        Ok(Observation { via: path, notifications })
+        Ok(Observation { via: route.path(), notifications })
     }
 }
 
 pub(super) fn millis(time: Duration) -> u32 {
     u32::try_from(time.as_millis()).unwrap_or(u32::MAX)
+}
+
+/// Whether a failure leaves the request as if it had never been made, or one that changes nothing: then it may be made
+/// over the other path.
+fn left_undone(error: &Error) -> bool {
+    matches!(error.code, Code::NotReachable | Code::NoAnswer | Code::CutOff | Code::SessionRefused | Code::TooLarge)
 }
 
 /// A failure that the device answered with.

@@ -1,10 +1,9 @@
 //! One device, put together from what answers on this network and what is online at the server.
 //!
-//! Scope: pure merging, and which path may be taken. A device is (account, `di`); addresses and JIDs are what it has
-//! today. Non-scope: I/O.
+//! Scope: pure merging, and which paths may be taken. A device is (account, `di`); addresses and JIDs are what it has
+//! today. Non-scope: which of two paths is better (`paths`), I/O.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Method};
@@ -16,7 +15,7 @@ use serde_json::Value;
 use tokio::time::Instant;
 use xmpp_parsers::jid::FullJid;
 
-use super::pace::Pace;
+use super::paths::{Paths, Route, Routes};
 use super::state::now_ms;
 use crate::error::{Code, Error};
 use crate::lan::{LanDevice, address_text};
@@ -44,8 +43,8 @@ pub(super) struct Known {
     wish_serial: u64,
     /// When each value came.
     told_at: BTreeMap<Href, Instant>,
-    /// How fast it answers, by path.
-    paces: BTreeMap<Path, Pace>,
+    /// What was seen of the paths to it.
+    pub(super) paths: Paths,
     wish_serials: BTreeMap<Href, u64>,
 }
 
@@ -71,22 +70,6 @@ pub(super) struct Told {
     pub(super) manufacturer: Option<String>,
     pub(super) model: Option<String>,
     pub(super) links: Option<Vec<Link>>,
-}
-
-/// The way that one request takes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Route {
-    Lan(SocketAddr),
-    Xmpp(FullJid),
-}
-
-impl Route {
-    pub(super) fn path(&self) -> Path {
-        match self {
-            Route::Lan(_) => Path::Lan,
-            Route::Xmpp(_) => Path::Xmpp,
-        }
-    }
 }
 
 /// The key of a device: its `di` in lower case; a contact's device never merges with one of ours.
@@ -125,13 +108,14 @@ impl Known {
             arrivals: 0,
             wish_serial: 0,
             told_at: BTreeMap::new(),
-            paces: BTreeMap::new(),
+            paths: Paths::default(),
             wish_serials: BTreeMap::new(),
         }
     }
 
     /// Derives what readers see from what is known.
     pub(super) fn settle(&mut self) {
+        let path = self.preferred().map(|routes| routes.first.path());
         let on_lan = self.lan.as_ref().filter(|lan| lan.answering);
         let at_server = self.remote.as_ref().filter(|remote| remote.available);
         let view = &mut self.view;
@@ -145,8 +129,8 @@ impl Known {
         } else if view.presence == Presence::Online {
             view.presence = Presence::Offline;
         }
-        view.path = if at_server.is_some() { Some(Path::Xmpp) } else { on_lan.map(|_| Path::Lan) };
-        let smoothed = view.path.and_then(|path| self.paces.get(&path)).and_then(Pace::smoothed);
+        view.path = path;
+        let smoothed = path.and_then(|path| self.paths.pace(path).smoothed());
         view.latency_ms = smoothed.map(super::control::millis);
         view.lan = self.lan.as_ref().map(|lan| OnLan {
             addresses: lan.device.endpoints.iter().map(address_text).collect(),
@@ -198,12 +182,7 @@ impl Known {
     pub(super) fn measured(&mut self, path: Path, took: Duration) {
         // It is listened to again.
         self.view.trouble = None;
-        self.paces.entry(path).or_default().measured(took);
-    }
-
-    /// How fast it answers over this path.
-    pub(super) fn pace(&self, path: Path) -> Pace {
-        self.paces.get(&path).cloned().unwrap_or_default()
+        self.paths.measured(path, took);
     }
 
     /// What is kept of it for the next start; only of what was at the server.
@@ -238,28 +217,25 @@ impl Known {
         *view = Device { id, di, name, device_type, manufacturer, model, resources, last_seen_at_ms, ..view.clone() };
     }
 
-    /// The way for a request, under the rules of identity: an unauthenticated answer on the network is good for
+    /// The ways for a request, under the rules of identity: an unauthenticated answer on the network is good for
     /// display; writes take that way only where we onboarded the device over it, or nothing else claims the `di`, and
     /// never for a lock.
     ///
     /// # Errors
     /// [`Code::NotReachable`]: no path leads there, or none that this request may take.
-    pub(super) fn route(&self, via: Via, method: Method, href: &Href) -> Result<Route, Error> {
-        let xmpp = self.remote.as_ref().filter(|remote| remote.available).map(|remote| Route::Xmpp(remote.jid.clone()));
-        let lan = self
-            .lan
-            .as_ref()
-            .filter(|lan| lan.answering)
-            .and_then(|lan| lan.device.endpoints.first())
-            .map(|address| Route::Lan(*address));
+    pub(super) fn routes(&self, via: Via, method: Method, href: &Href) -> Result<Routes, Error> {
+        let lan = self.route_on_lan();
         let lan_by_choice = lan.clone().filter(|_| !method.changes_things() || self.may_write_on_lan(href));
-        let route = match via {
-            Via::Xmpp => xmpp,
+        let routes = match via {
+            Via::Xmpp => only(self.route_at_server()),
             // The person named the path, and bears what it means.
-            Via::Lan => lan.clone().filter(|_| !method.changes_things() || !self.is_guarded(href)),
-            Via::Auto => xmpp.or(lan_by_choice),
+            Via::Lan => only(lan.clone().filter(|_| !method.changes_things() || !self.is_guarded(href))),
+            Via::Auto => self.ordered(lan_by_choice, self.route_at_server()).map(|routes| match method {
+                Method::Get => self.finding_out(routes),
+                _ => routes,
+            }),
         };
-        route.ok_or_else(|| {
+        routes.ok_or_else(|| {
             if lan.is_some() && via != Via::Xmpp {
                 let only = "takes changes over this network only if it was set up from here, and a lock never";
                 return Error::new(Code::NotReachable, format!("{} {only}", self.view.name));
@@ -271,6 +247,49 @@ impl Known {
             };
             Error::new(Code::NotReachable, format!("{} cannot be reached {way} now", self.view.name))
         })
+    }
+
+    /// The ways as the person sees them.
+    fn preferred(&self) -> Option<Routes> {
+        self.ordered(self.route_on_lan(), self.route_at_server())
+    }
+
+    /// Whether this path leads to it now, as far as is known.
+    pub(super) fn has(&self, path: Path) -> bool {
+        match path {
+            Path::Lan => self.route_on_lan().is_some(),
+            Path::Xmpp => self.route_at_server().is_some(),
+        }
+    }
+
+    fn route_on_lan(&self) -> Option<Route> {
+        let lan = self.lan.as_ref().filter(|lan| lan.answering)?;
+        lan.device.endpoints.first().map(|address| Route::Lan(*address))
+    }
+
+    fn route_at_server(&self) -> Option<Route> {
+        let remote = self.remote.as_ref().filter(|remote| remote.available)?;
+        Some(Route::Xmpp(remote.jid.clone()))
+    }
+
+    fn ordered(&self, lan: Option<Route>, xmpp: Option<Route>) -> Option<Routes> {
+        match (lan, xmpp) {
+            (Some(lan), Some(xmpp)) => Some(self.paths.order(lan, xmpp, self.onboarded_here)),
+            (lan, xmpp) => only(lan.or(xmpp)),
+        }
+    }
+
+    /// A Retrieve may find out how fast the other path is. Where we did not onboard the device, the server comes first
+    /// however fast the network is: what answers there is not known to be the device.
+    fn finding_out(&self, routes: Routes) -> Routes {
+        match routes {
+            Routes { first, second: Some(second) }
+                if self.onboarded_here && self.paths.unmeasured() == Some(second.path()) =>
+            {
+                Routes { first: second, second: Some(first) }
+            }
+            routes => routes,
+        }
     }
 
     fn may_write_on_lan(&self, href: &Href) -> bool {
@@ -327,6 +346,7 @@ impl Known {
         }
         let at_ms = now_ms();
         self.view.last_seen_at_ms = Some(at_ms);
+        self.paths.heard(via);
         self.told_at.insert(href.clone(), at);
         self.view.values.insert(href, Reported { value, at_ms, via });
     }
@@ -359,6 +379,10 @@ impl Known {
     fn is_latest(&self, href: &Href, serial: u64) -> bool {
         self.wish_serials.get(&plain(href)) == Some(&serial)
     }
+}
+
+fn only(route: Option<Route>) -> Option<Routes> {
+    route.map(|first| Routes { first, second: None })
 }
 
 /// The resource's key among the values: its path without a query.

@@ -90,11 +90,41 @@ fn the_core_and_the_remote_access_resources_are_not_for_the_person() {
 #[test]
 fn what_was_not_onboarded_here_gets_no_changes_over_the_network_unless_the_person_names_it() {
     let mut lamp = lamp();
-    assert!(lamp.route(Via::Auto, Method::Post, &href("/light")).is_err());
-    assert!(matches!(lamp.route(Via::Auto, Method::Get, &href("/light")), Ok(Route::Lan(_))));
-    assert!(matches!(lamp.route(Via::Lan, Method::Post, &href("/light")), Ok(Route::Lan(_))));
+    assert!(lamp.routes(Via::Auto, Method::Post, &href("/light")).is_err());
+    assert!(matches!(lamp.routes(Via::Auto, Method::Get, &href("/light")), Ok(Routes { first: Route::Lan(_), .. })));
+    assert!(matches!(lamp.routes(Via::Lan, Method::Post, &href("/light")), Ok(Routes { first: Route::Lan(_), .. })));
     lamp.onboarded_here = true;
-    assert!(matches!(lamp.route(Via::Auto, Method::Post, &href("/light")), Ok(Route::Lan(_))));
+    assert!(matches!(lamp.routes(Via::Auto, Method::Post, &href("/light")), Ok(Routes { first: Route::Lan(_), .. })));
+}
+
+#[test]
+fn only_what_was_onboarded_here_is_asked_on_this_network_before_the_server() {
+    let mut lamp = lamp();
+    lamp.remote = Some(at_server(false));
+    let ways = |lamp: &Known, method, path: &str| {
+        let routes = lamp.routes(Via::Auto, method, &href(path)).unwrap();
+        (routes.first.path(), routes.second.map(|second| second.path()))
+    };
+    assert_eq!(ways(&lamp, Method::Get, "/light"), (Path::Xmpp, Some(Path::Lan)), "for display");
+    assert_eq!(ways(&lamp, Method::Post, "/light"), (Path::Xmpp, None), "no command for whoever claims the di");
+    lamp.onboarded_here = true;
+    assert_eq!(ways(&lamp, Method::Get, "/light"), (Path::Lan, Some(Path::Xmpp)));
+    assert_eq!(ways(&lamp, Method::Post, "/light"), (Path::Lan, Some(Path::Xmpp)));
+    assert_eq!(ways(&lamp, Method::Post, "/lock"), (Path::Xmpp, None));
+    lamp.settle();
+    assert_eq!(lamp.view.path, Some(Path::Lan));
+}
+
+#[test]
+fn a_retrieve_finds_out_how_fast_the_other_path_is_and_nothing_else_does() {
+    let mut lamp = lamp();
+    lamp.remote = Some(at_server(false));
+    lamp.onboarded_here = true;
+    lamp.measured(Path::Lan, std::time::Duration::from_millis(3));
+    let first = |lamp: &Known, method| lamp.routes(Via::Auto, method, &href("/light")).unwrap().first.path();
+    assert_eq!((first(&lamp, Method::Get), first(&lamp, Method::Post)), (Path::Xmpp, Path::Lan));
+    lamp.measured(Path::Xmpp, std::time::Duration::from_millis(40));
+    assert_eq!((first(&lamp, Method::Get), first(&lamp, Method::Post)), (Path::Lan, Path::Lan));
 }
 
 #[test]
@@ -102,7 +132,7 @@ fn before_its_links_are_read_anything_may_be_a_lock() {
     let mut lamp = lamp();
     lamp.onboarded_here = true;
     lamp.lan.as_mut().unwrap().device.listed = false;
-    assert!(lamp.route(Via::Auto, Method::Post, &href("/light")).is_err());
+    assert!(lamp.routes(Via::Auto, Method::Post, &href("/light")).is_err());
 }
 
 #[test]
@@ -129,11 +159,11 @@ fn another_account_knows_nothing_of_what_was_at_the_former_ones_server() {
 fn a_lock_is_never_turned_over_an_unauthenticated_network() {
     let mut lamp = lamp();
     lamp.onboarded_here = true;
-    assert!(lamp.route(Via::Auto, Method::Post, &href("/lock")).is_err());
-    assert!(lamp.route(Via::Auto, Method::Post, &href("/lock?if=oic.if.a")).is_err());
-    assert!(lamp.route(Via::Lan, Method::Post, &href("/lock")).is_err());
+    assert!(lamp.routes(Via::Auto, Method::Post, &href("/lock")).is_err());
+    assert!(lamp.routes(Via::Auto, Method::Post, &href("/lock?if=oic.if.a")).is_err());
+    assert!(lamp.routes(Via::Lan, Method::Post, &href("/lock")).is_err());
     lamp.remote = Some(at_server(false));
-    assert!(matches!(lamp.route(Via::Auto, Method::Post, &href("/lock")), Ok(Route::Xmpp(_))));
+    assert!(matches!(lamp.routes(Via::Auto, Method::Post, &href("/lock")), Ok(Routes { first: Route::Xmpp(_), .. })));
 }
 
 #[test]

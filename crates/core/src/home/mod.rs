@@ -8,12 +8,14 @@ mod control;
 mod devices;
 mod onboarding;
 mod pace;
+mod paths;
 mod reachable;
 mod signing_in;
 mod state;
 mod watching;
 
 use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ use homeward_protocol::crudn::{Href, Request};
 use homeward_protocol::onboarding::{LeftOnDevice, OwnAccount};
 use homeward_protocol::secret::Secret;
 use serde_json::Value;
-use tokio::sync::{OnceCell, mpsc};
+use tokio::sync::{Notify, OnceCell, mpsc};
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -59,6 +61,10 @@ struct Inner {
     remote: Remote,
     lan: OnceCell<Lan>,
     lan_events: mpsc::Sender<LanEvent>,
+    /// Whether the person searches now.
+    searching: AtomicBool,
+    /// This computer may be somewhere else.
+    moved: Notify,
     watched: watching::Watched,
     runs: onboarding::Runs,
     own_accounts: Mutex<Vec<OwnAccount>>,
@@ -109,18 +115,25 @@ impl Home {
             remote: Remote::start(config.wall_clock.clone(), remote_events),
             lan: OnceCell::new(),
             lan_events,
+            searching: AtomicBool::new(false),
+            moved: Notify::new(),
             watched: watching::Watched::default(),
             runs: onboarding::Runs::default(),
             own_accounts: Mutex::default(),
             config,
         });
-        let tasks = vec![
+        let mut tasks = vec![
             AbortOnDropHandle::new(tokio::spawn(reachable::hear_remote(inner.clone(), remote_told))),
             AbortOnDropHandle::new(tokio::spawn(reachable::hear_lan(inner.clone(), lan_told))),
         ];
         inner.show_search_limits();
+        let is_app = inner.config.slot == Slot::App;
+        if is_app {
+            // The terminal searches where a command asks for it.
+            tasks.push(AbortOnDropHandle::new(tokio::spawn(reachable::look_around(inner.clone()))));
+        }
         let home = Home { inner, _tasks: Arc::new(tasks) };
-        if home.inner.config.slot == Slot::App {
+        if is_app {
             // The keyring may ask the person something: the window does not wait for that.
             let inner = home.inner.clone();
             let connect = account.is_some() && inner.config.connect;
@@ -143,9 +156,7 @@ impl Home {
     /// Ends everything that runs, tells the server, and lets the slot go: the next program may have it.
     pub async fn close(&self) {
         self.inner.watch(Vec::new());
-        if let Some(lan) = self.inner.lan.get() {
-            lan.stop();
-        }
+        self.inner.stop_search();
         self.inner.remote.close().await;
         self.inner.remember_all();
         self.inner.slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
@@ -168,9 +179,7 @@ impl Home {
 
     /// Ends it.
     pub fn stop_search(&self) {
-        if let Some(lan) = self.inner.lan.get() {
-            lan.stop();
-        }
+        self.inner.stop_search();
     }
 
     /// Searches for `time`, and returns what answered on this network. For the terminal.

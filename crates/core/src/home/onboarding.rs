@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Inner;
 use super::control::millis;
-use super::devices::Route;
+use super::paths::Route;
 use super::state::now_ms;
 use crate::error::{Code, Error};
 use crate::lan::{LanDevice, RaResource};

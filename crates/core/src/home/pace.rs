@@ -8,6 +8,10 @@ use std::time::Duration;
 const LEAST: Duration = Duration::from_secs(10);
 /// Our choice: so many of its usual worst times.
 const PATIENCE: u32 = 4;
+/// Our choice: with another path at hand, one lost datagram is still waited for (RFC 7252 §4.8).
+const LEAST_BEFORE_ANOTHER: Duration = Duration::from_secs(3);
+/// Our choice: the same for a path that was never measured.
+const MOST_BEFORE_ANOTHER: Duration = Duration::from_secs(5);
 
 /// The round trips of one device over one path.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +38,13 @@ impl Pace {
     /// The smoothed round trip (SRTT), once there is one.
     pub(super) fn smoothed(&self) -> Option<Duration> {
         self.smoothed
+    }
+
+    /// How long to wait before the other path is tried: a Retrieve may go out twice.
+    pub(super) fn patience(&self, most: Duration) -> Duration {
+        let usual_worst =
+            self.smoothed.map_or(MOST_BEFORE_ANOTHER, |smoothed| (smoothed + self.variation * 4) * PATIENCE);
+        usual_worst.max(LEAST_BEFORE_ANOTHER).min(most)
     }
 
     /// How long to wait for the next answer: `most`, until there is a measure.
@@ -72,6 +83,19 @@ mod tests {
         let mut pace = Pace::default();
         pace.measured(millis(41));
         assert_eq!(pace.deadline(MOST), LEAST);
+    }
+
+    #[test]
+    fn the_other_path_is_tried_soon_and_a_slow_device_has_its_time() {
+        let mut pace = Pace::default();
+        assert_eq!(pace.patience(MOST), millis(5_000), "not known yet");
+        pace.measured(millis(1));
+        assert_eq!(pace.patience(MOST), millis(3_000));
+        for _ in 0..40 {
+            pace.measured(millis(8_000));
+        }
+        assert_eq!(pace.patience(MOST), MOST);
+        assert_eq!(pace.patience(millis(500)), millis(500), "the caller's own limit");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! with which account we are at the server (`signing_in`).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Method, Request};
@@ -19,10 +20,12 @@ use crate::error::{Code, Error};
 use crate::lan::{Lan, LanDevice, LanEvent};
 use crate::remote::RemoteEvent;
 use crate::store::KnownDevice;
-use crate::view::{Connection, Device, Presence, Search, Via};
+use crate::view::{Connection, Device, Path, Presence, Search, Via};
 
 /// Our choice: two transmissions (RFC 7252 §4.8).
 const STILL_THERE_WITHIN: Duration = Duration::from_secs(5);
+/// Our choice: what answers at all answers within that time, also where datagrams are lost.
+const LOOKS_AROUND_FOR: Duration = Duration::from_secs(15);
 
 /// Applies what the local network tells, until it ends.
 pub(super) async fn hear_lan(inner: Arc<Inner>, mut events: mpsc::Receiver<LanEvent>) {
@@ -33,6 +36,7 @@ pub(super) async fn hear_lan(inner: Arc<Inner>, mut events: mpsc::Receiver<LanEv
                 let id = device.di.to_lowercase();
                 state.change_device(&id, |known| {
                     known.view.last_seen_at_ms = Some(now_ms());
+                    known.paths.heard(Path::Lan);
                     known.lan = Some(OnThisNetwork { device: *device, answering: true });
                 });
             }
@@ -58,6 +62,7 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
                     known.view.described = false;
                     known.view.trouble = None;
                     known.arrivals += 1;
+                    known.paths.heard(Path::Xmpp);
                     known.view.last_seen_at_ms = Some(now_ms());
                     known.remote = Some(AtServer { jid, resource, contact, available: true });
                 });
@@ -77,8 +82,28 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
                 }
             }
             RemoteEvent::CutOff(jid) => inner.cut_off(&jid),
+            RemoteEvent::Moved => {
+                inner.state().change_devices(|_| true, |known| known.paths.doubt());
+                inner.moved.notify_one();
+            }
             link => inner.link_changed(link),
         }
+    }
+}
+
+/// Searches for a while for the devices that were onboarded here, so that at home they are reached without the server:
+/// now, and where this computer may be somewhere else.
+pub(super) async fn look_around(inner: Arc<Inner>) {
+    loop {
+        let wanted = inner.state().has_onboarded() && !inner.searching.load(Ordering::Relaxed);
+        if let (true, Ok(lan)) = (wanted, inner.lan()) {
+            lan.search();
+            sleep(LOOKS_AROUND_FOR).await;
+            if !inner.searching.load(Ordering::Relaxed) {
+                lan.stop();
+            }
+        }
+        inner.moved.notified().await;
     }
 }
 
@@ -113,9 +138,11 @@ impl Inner {
                 error: Error::from_cause(layer, &cause),
             },
             RemoteEvent::Refused(layer, cause) => Connection::Refused { error: Error::from_cause(layer, &cause) },
-            RemoteEvent::Offline | RemoteEvent::Present { .. } | RemoteEvent::Gone(_) | RemoteEvent::CutOff(_) => {
-                Connection::Offline
-            }
+            RemoteEvent::Offline
+            | RemoteEvent::Present { .. }
+            | RemoteEvent::Gone(_)
+            | RemoteEvent::CutOff(_)
+            | RemoteEvent::Moved => Connection::Offline,
         };
         let mut state = self.state();
         // Why there is no connection says more than that there is none.
@@ -182,12 +209,20 @@ impl Inner {
     }
 
     pub(super) fn start_search(&self) {
+        self.searching.store(true, Ordering::Relaxed);
         match self.lan() {
             Ok(lan) => lan.search(),
             Err(error) => {
                 let search = Search { failed: Some(error), ..self.state().search().clone() };
                 self.state().set_search(search);
             }
+        }
+    }
+
+    pub(super) fn stop_search(&self) {
+        self.searching.store(false, Ordering::Relaxed);
+        if let Some(lan) = self.lan.get() {
+            lan.stop();
         }
     }
 
@@ -233,7 +268,7 @@ impl Inner {
         let root = Href::new("/").map_err(|error| Error::new(Code::Internal, error.to_string()))?;
         let reachable = |state: &super::State| {
             let device = find(state, id)?;
-            state.device(&device.id)?.route(via, Method::Get, &root).ok().map(|_| Ok(device.clone()))
+            state.device(&device.id)?.routes(via, Method::Get, &root).ok().map(|_| Ok(device.clone()))
         };
         let refused = |state: &super::State| match state.connection() {
             Connection::Refused { error } if via == Via::Xmpp => Some(Err(error.clone())),

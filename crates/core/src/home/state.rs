@@ -94,6 +94,11 @@ impl State {
         self.devices.get(id)
     }
 
+    /// Whether any device was onboarded over this network.
+    pub(super) fn has_onboarded(&self) -> bool {
+        !self.onboarded.is_empty() || self.devices.values().any(|known| known.onboarded_here)
+    }
+
     pub(super) fn devices(&self) -> impl Iterator<Item = &Known> {
         self.devices.values()
     }

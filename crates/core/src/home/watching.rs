@@ -90,7 +90,7 @@ async fn attend(inner: Arc<Inner>, id: String) {
         let before = arrivals(&inner.state());
         // Also where it came back before it was seen to go: what it says of itself may be new.
         let lost = inner.until(|state| {
-            let gone = state.device(&id).and_then(|known| known.view.path) != Some(path);
+            let gone = !state.device(&id).is_some_and(|known| known.has(path));
             (gone || arrivals(state) != before).then_some(())
         });
         tokio::select! {
@@ -174,9 +174,14 @@ async fn follow_observation(
             () = inner.tells_otherwise(id, href, last.clone()), if observed => return Some(Duration::ZERO),
             () = sleep_until(confirmed_at + CONFIRM_EVERY), if observed => return Some(Duration::ZERO),
         };
-        let Some(Ok(Arrival { response, at })) = arrival else {
+        let Arrival { response, at } = match arrival {
+            Some(Ok(arrival)) => arrival,
+            Some(Err(error)) => {
+                inner.path_failed(id, observation.via, &error);
+                return Some(TRY_AGAIN);
+            }
             // Ended after it had begun: the gap is filled by the next registration's first answer.
-            return observed.then_some(TRY_AGAIN);
+            None => return observed.then_some(TRY_AGAIN),
         };
         observed |= response.observe.is_some();
         confirmed_at = Instant::now();

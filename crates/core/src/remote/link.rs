@@ -117,6 +117,7 @@ pub(super) async fn run(
                             // What was in the way may have gone.
                             () = surroundings.changed() => {
                                 failures = 0;
+                                let _ = events.send(RemoteEvent::Moved).await;
                                 Some(Wish::TryNow)
                             }
                         }
@@ -176,6 +177,7 @@ async fn connected(
             event = incoming.recv() => event,
             () = surroundings.changed() => {
                 handle.doubt();
+                let _ = events.send(RemoteEvent::Moved).await;
                 continue;
             }
             wish = wishes.recv() => match wish {

@@ -58,6 +58,8 @@ pub(crate) enum RemoteEvent {
     },
     /// A device is no longer available.
     Gone(FullJid),
+    /// This computer slept, or its network changed: addresses may be somebody else's. Nothing more can be concluded.
+    Moved,
     /// A peer sent so much that it is not heard for a while. Nothing can be concluded about others.
     CutOff(FullJid),
 }
