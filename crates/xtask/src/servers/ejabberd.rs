@@ -292,8 +292,12 @@ impl Ejabberd {
             modules.extend(options.offline.then(|| ("mod_offline".to_owned(), json!({}))));
             modules.extend(options.modules.iter().map(|name| (name.clone(), json!({}))));
         }
+        let mut shaper_rules = json!({"max_user_sessions": options.max_user_sessions.unwrap_or(5000)});
+        if let (Some(_), Some(rules)) = (options.rate, shaper_rules.as_object_mut()) {
+            rules.insert("c2s_shaper".to_owned(), json!("limited"));
+        }
         // JSON is YAML; the additional lines must be YAML's own, so each key is a line of its own.
-        let settings = [
+        let mut settings = vec![
             ("hosts", json!([options.domain])),
             // The next level, info, writes the arguments of orders into the log, and with them passwords.
             ("loglevel", json!("warning")),
@@ -304,9 +308,10 @@ impl Ejabberd {
             ("certfiles", json!([self.folder.text("server.pem")])),
             ("listen", json!(listen)),
             ("api_permissions", json!({"tests": {"from": ["mod_http_api"], "who": "all", "what": "*"}})),
-            ("shaper_rules", json!({"max_user_sessions": options.max_user_sessions.unwrap_or(5000)})),
+            ("shaper_rules", shaper_rules),
             ("modules", modules),
         ];
+        settings.extend(options.rate.map(|rate| ("shaper", json!({"limited": u64::from(rate) * 1000}))));
         let mut text = settings.iter().map(|(key, value)| format!("{key}: {value}\n")).collect::<String>();
         text.push_str(&options.extra);
         text.push('\n');
@@ -323,6 +328,9 @@ impl Ejabberd {
         });
         if let (Some(limit), Some(fields)) = (self.options.stanza_limit, listener.as_object_mut()) {
             fields.insert("max_stanza_size".to_owned(), json!(limit));
+        }
+        if let (Some(_), Some(fields)) = (self.options.rate, listener.as_object_mut()) {
+            fields.insert("shaper".to_owned(), json!("c2s_shaper"));
         }
         listener
     }

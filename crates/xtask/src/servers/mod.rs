@@ -123,6 +123,8 @@ pub struct Options {
     pub mechanisms: Vec<String>,
     /// Largest stanza from a signed-in client, in bytes; `None`: prosody 256 KiB, ejabberd no limit.
     pub stanza_limit: Option<u32>,
+    /// Most that is read of one client, in kilobytes (1,000 bytes) a second; `None`: no limit.
+    pub rate: Option<u32>,
     /// Most sessions of one account; ejabberd throws out the oldest. Prosody has no such limit and ignores it.
     pub max_user_sessions: Option<u32>,
     /// Keep messages to accounts that are away (off: they bounce, which is what shows a lost device at once).
@@ -147,6 +149,7 @@ impl Default for Options {
             certificate: ServerCertificate::default(),
             mechanisms: Vec::new(),
             stanza_limit: None,
+            rate: None,
             max_user_sessions: None,
             offline: false,
             modules: Vec::new(),

@@ -220,6 +220,9 @@ impl Prosody {
         } else {
             disabled.push("offline")
         }
+        if options.rate.is_some() {
+            modules.push("limits");
+        }
         modules.extend(options.modules.iter().map(String::as_str));
         let mut text = String::new();
         let mut line = |name: &str, value: String| {
@@ -247,6 +250,9 @@ impl Prosody {
         }
         if let Some(limit) = options.stanza_limit {
             line("c2s_stanza_size_limit", limit.to_string());
+        }
+        if let Some(rate) = options.rate {
+            line("limits", format!("{{ c2s = {{ rate = {} }} }}", lua_text(&format!("{rate}kb/s"))));
         }
         line("log", format!("{{ info = {} }}", lua_text(&self.log_file().display().to_string())));
         let _ = writeln!(text, "{}\nVirtualHost {}", options.extra, lua_text(&options.domain));
