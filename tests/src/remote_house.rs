@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use homeward_core::config::Slot;
 use homeward_core::view::{Connection, Device, OnboardChoice, Presence, RunState, Snapshot};
-use homeward_core::{Code, Error, Home};
+use homeward_core::{Code, Error, Event, Home};
 use homeward_protocol::crudn::Href;
 use homeward_simulator::{Device as Simulated, Home as SimulatedHome, Kind as Appliance, LoggedRequest, Scenario};
 use serde_json::{Value, json};
@@ -66,7 +66,7 @@ impl RemoteHouse {
     /// # Panics
     /// When something does not start, or a device is not onboarded.
     pub async fn at_home(kind: Kind, scenario: Scenario) -> RemoteHouse {
-        let house = Self::open_at(kind, |scenario, _| scenario, scenario).await;
+        let house = Self::open_at(Server::start(kind).await, |scenario, _| scenario, scenario).await;
         set_account(&house.home, &house.devices_link.form(&house.server)).await;
         house.home.start_search();
         for one in house.devices.devices() {
@@ -92,25 +92,29 @@ impl RemoteHouse {
     }
 
     /// The devices are at the server; the home has no account yet.
+    pub async fn signed_out(kind: Kind, scenario: Scenario) -> RemoteHouse {
+        Self::at(Server::start(kind).await, scenario).await
+    }
+
+    /// The same, at this server.
     ///
     /// # Panics
     /// When something does not start.
-    pub async fn signed_out(kind: Kind, scenario: Scenario) -> RemoteHouse {
+    pub async fn at(server: Server, scenario: Scenario) -> RemoteHouse {
         let signed_in = |scenario: Scenario, (at, jid): (SocketAddr, String)| {
             scenario.over_xmpp_only().signed_in(&at.ip().to_string(), at.port(), &jid, PASSWORD)
         };
-        let house = Self::open_at(kind, signed_in, scenario).await;
+        let house = Self::open_at(server, signed_in, scenario).await;
         let all = house.devices.wait_until_all_are_connected(PATIENCE).await;
         all.unwrap_or_else(|error| panic!("{error}"));
         house
     }
 
     async fn open_at(
-        kind: Kind,
+        server: Server,
         prepared: impl FnOnce(Scenario, (SocketAddr, String)) -> Scenario,
         scenario: Scenario,
     ) -> RemoteHouse {
-        let server = Server::start(kind).await;
         let link = FaultProxy::before(&server).await;
         let devices_link = FaultProxy::before(&server).await;
         let scenario = prepared(scenario.trusting(server.ca_file()), (devices_link.address(), server.jid()));
@@ -317,6 +321,44 @@ impl Press {
         let ended =
             timeout(left, self.task).await.unwrap_or_else(|_| panic!("a press without an outcome for {within:?}"));
         ended.expect("the home does not panic")
+    }
+}
+
+/// Every time that the link is shown as lost, from a moment on.
+pub struct Losses(JoinHandle<Vec<String>>);
+
+impl Losses {
+    /// From now on.
+    pub fn of(home: &Home) -> Losses {
+        let (home, mut events) = (home.clone(), home.subscribe());
+        Losses(tokio::spawn(async move {
+            let mut lost = Vec::new();
+            while let Some(batch) = events.next().await {
+                for one in batch.unwrap_or_default() {
+                    if let Event::ConnectionChanged { connection } = one.event
+                        && !is_connected(&connection)
+                    {
+                        lost.push(format!("{connection:?}"));
+                    }
+                }
+                // The test has ended the link itself.
+                if home.account().is_none() {
+                    break;
+                }
+            }
+            lost
+        }))
+    }
+
+    /// There was none until now. The home has no account afterwards.
+    ///
+    /// # Panics
+    /// When there was one.
+    pub async fn none(self, home: &Home) {
+        home.forget_account().await.unwrap_or_else(|error| panic!("the account is not forgotten: {error:?}"));
+        let lost = self.0.await.expect("it does not panic");
+        let lost: Vec<String> = lost.into_iter().filter(|lost| lost != "Offline").collect();
+        assert!(lost.is_empty(), "the link carried all the time, and was shown as {lost:#?}");
     }
 }
 

@@ -4,15 +4,13 @@
 use std::time::Duration;
 
 use homeward_core::view::{Connection, Via};
-use homeward_core::{Event, Home};
 use homeward_protocol::crudn::{Href, Request};
 use homeward_simulator::{Kind as Appliance, Scenario};
 use homeward_tests::alone;
 use homeward_tests::fault_proxy::BOTH;
-use homeward_tests::remote_house::{LIGHT, RemoteHouse, SCENES, SWITCH, assert_honest, executed, is_connected};
+use homeward_tests::remote_house::{LIGHT, Losses, RemoteHouse, SCENES, SWITCH, assert_honest, executed};
 use homeward_tests::server::Kind;
 use serde_json::json;
-use tokio::task::JoinHandle;
 
 /// A train in the country: there and back.
 const ROUND_TRIP: Duration = Duration::from_secs(2);
@@ -29,42 +27,13 @@ const LARGE: usize = 12_000;
 /// A large request there, at this rate: its base64 is 16 kB, and the certificate of a new sign-in would be on top.
 const LARGE_WITHIN: Duration = Duration::from_secs(45);
 
-/// Notes every time that the link is shown as lost, from now on.
-fn losses(home: &Home) -> JoinHandle<Vec<String>> {
-    let (home, mut events) = (home.clone(), home.subscribe());
-    tokio::spawn(async move {
-        let mut lost = Vec::new();
-        while let Some(batch) = events.next().await {
-            for one in batch.unwrap_or_default() {
-                if let Event::ConnectionChanged { connection } = one.event
-                    && !is_connected(&connection)
-                {
-                    lost.push(format!("{connection:?}"));
-                }
-            }
-            // The test has ended the link itself.
-            if home.account().is_none() {
-                break;
-            }
-        }
-        lost
-    })
-}
-
-/// How often the link was shown as lost, until now.
-async fn no_loss(house: &RemoteHouse, losses: JoinHandle<Vec<String>>) {
-    house.home.forget_account().await.unwrap();
-    let lost: Vec<_> = losses.await.unwrap().into_iter().filter(|lost| lost != "Offline").collect();
-    assert!(lost.is_empty(), "the link carried all the time, and was shown as {lost:#?}");
-}
-
 /// From the sign-in on.
 async fn far_away(round_trip: Duration) {
     let house = RemoteHouse::signed_out(Kind::Prosody, Scenario::of([Appliance::Lamp, Appliance::Plug])).await;
     house.link.delay(&BOTH, round_trip / 2);
     house.takes_account().await;
     house.is_whole(SIGNED_IN_WITHIN).await;
-    let losses = losses(&house.home);
+    let losses = Losses::of(&house.home);
     for (key, href) in [("lamp", LIGHT), ("plug", SWITCH)] {
         let told = house.switches(key, href, true).outcome(PRESSED_WITHIN).await;
         assert!(told.is_ok(), "{key}: {told:?}");
@@ -73,7 +42,7 @@ async fn far_away(round_trip: Duration) {
         let shown = house.shown(key).latency_ms.map(u64::from).map(Duration::from_millis);
         assert!(shown.is_some_and(|shown| shown >= round_trip && shown < 2 * round_trip), "{key}: {shown:?}");
     }
-    no_loss(&house, losses).await;
+    losses.none(&house.home).await;
 }
 
 #[test]
@@ -91,7 +60,7 @@ fn two_seconds_each_way_are_no_loss_to_a_link_that_was_quick_before() {
     alone(async || {
         let house = RemoteHouse::open(Kind::Prosody).await;
         house.watches(&["lamp"]).await;
-        let losses = losses(&house.home);
+        let losses = Losses::of(&house.home);
         house.link.delay(&BOTH, LONG_ROUND_TRIP / 2);
         let told = house.switches("lamp", LIGHT, true).outcome(PRESSED_WITHIN).await;
         assert!(told.is_ok(), "{told:?}");
@@ -104,7 +73,7 @@ fn two_seconds_each_way_are_no_loss_to_a_link_that_was_quick_before() {
                 _ => false,
             })
             .await;
-        no_loss(&house, losses).await;
+        losses.none(&house.home).await;
     });
 }
 
@@ -115,7 +84,7 @@ fn at_one_kilobyte_a_second_presses_are_done_once() {
         house.link.throttle(&BOTH, BYTES_PER_SECOND);
         house.takes_account().await;
         house.is_whole(SIGNED_IN_WITHIN).await;
-        let losses = losses(&house.home);
+        let losses = Losses::of(&house.home);
         let presses =
             [("lamp", LIGHT), ("plug", SWITCH)].map(|(key, href)| (key, href, house.switches(key, href, true)));
         for (key, href, press) in presses {
@@ -124,7 +93,7 @@ fn at_one_kilobyte_a_second_presses_are_done_once() {
             assert_honest(&told, &house.arrived(key, href));
             house.shows_the_truth(key, href, Duration::from_secs(1)).await;
         }
-        no_loss(&house, losses).await;
+        losses.none(&house.home).await;
     });
 }
 
@@ -149,8 +118,8 @@ fn at_one_kilobyte_a_second_what_is_large_is_slow_and_not_lost() {
     alone(async || {
         let house = RemoteHouse::open(Kind::Prosody).await;
         house.link.throttle(&BOTH, BYTES_PER_SECOND);
-        let losses = losses(&house.home);
+        let losses = Losses::of(&house.home);
         large(&house).await;
-        no_loss(&house, losses).await;
+        losses.none(&house.home).await;
     });
 }
