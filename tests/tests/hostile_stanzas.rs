@@ -8,6 +8,7 @@ use homeward_core::{Code, Event};
 use homeward_protocol::crudn::{Href, Request};
 use homeward_tests::alone;
 use homeward_tests::peer::Peer;
+use homeward_tests::remote_house::Losses;
 use homeward_tests::server::{Kind, PASSWORD};
 use homeward_tests::stage::{Stage, device, until};
 use serde_json::{Value, json};
@@ -219,6 +220,49 @@ fn an_impossible_stanza_does_not_end_the_stream() {
             assert!(read.is_ok(), "after {xml}: {read:?}");
         }
     });
+}
+
+/// Elements within elements: built, read and dropped by recursion, some thousands of them overflow a stack. They come
+/// from another program, through a real server.
+async fn nested_too_deep(kind: Kind, depths: &[usize]) {
+    let (stage, mut light, _) = house(kind).await;
+    let us = own_jid(&mut light, &stage).await;
+    let mut calm = Peer::device(&stage.server.ca_file(), &["--di", CALM]).await;
+    stage.onboarded(CALM).await;
+    let losses = Losses::of(&stage.home);
+    for depth in depths {
+        let nested = format!("{}{}", "<a>".repeat(*depth), "</a>".repeat(*depth));
+        for xml in [
+            format!("<message to='{us}'>{nested}</message>"),
+            format!("<presence to='{us}'>{nested}</presence>"),
+            format!(
+                "<iq to='{us}' type='set' id='d{depth}'><open xmlns='http://jabber.org/protocol/ibb' sid='d' block-size='4096'>{nested}</open></iq>"
+            ),
+        ] {
+            let what = format!("{depth} levels in {}", xml.split(' ').next().unwrap());
+            light.obey(json!({"do": "stanza", "xml": xml})).await;
+            // What the same light says after it comes after it.
+            let read = stage.home.request(DI, Request::get(href("/light")), Via::Xmpp).await;
+            let read = read.unwrap_or_else(|error| panic!("after {what}: {error:?}"));
+            assert_eq!(read.body, Some(json!({"value": false})), "after {what}");
+        }
+    }
+    calm.obey(json!({"do": "set", "path": "/light", "value": {"value": true}})).await;
+    let read = stage.home.request(CALM, Request::get(href("/light")), Via::Xmpp).await.unwrap();
+    assert_eq!(read.body, Some(json!({"value": true})));
+    losses.none(&stage.home).await;
+}
+
+#[test]
+fn a_stanza_that_is_nested_too_deep_is_dropped_alone_over_prosody() {
+    // The last is 210 kB; prosody takes 256 KiB.
+    alone(|| nested_too_deep(Kind::Prosody, &[65, 1_000, 10_000, 30_000]));
+}
+
+#[test]
+fn a_stanza_that_is_nested_too_deep_is_dropped_alone_over_ejabberd() {
+    // Of 5,000 levels ejabberd 23.01 itself dies.
+    alone(|| nested_too_deep(Kind::Ejabberd, &[65, 1_000, 2_000]));
 }
 
 /// The full JID under which the home is signed in: the light has seen it open a session.
