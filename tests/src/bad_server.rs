@@ -20,7 +20,7 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use xtask::servers::{Chain, ServerCertificate};
 
-use crate::scram::Exchange;
+use crate::scram::{Exchange, Hash};
 
 /// The domain that the scripted servers claim to serve.
 pub const DOMAIN: &str = "home.test";
@@ -46,6 +46,11 @@ pub enum Behaviour {
     SilentAfterTls,
     /// Offers PLAIN and nothing else.
     PlainOnly,
+    /// Somebody in between, who has left SCRAM-SHA-1 of the list and nothing else, and does not know the password.
+    LeavesSha1Only,
+    /// Binds channels, and somebody in between has struck that from the list: refuses whoever says that he would have
+    /// bound (RFC 5802 §6), in prosody's word; good in all else.
+    BindingStruck,
     /// Lists `tls-exporter` (XEP-0440), and takes the password only from who proves to be at the other end of this very
     /// TLS session (RFC 9266); good in all else.
     BindsChannel,
@@ -275,12 +280,19 @@ async fn encrypted<S: AsyncRead + AsyncWrite + Unpin>(
                                    </sasl-channel-binding>";
             line.open(&(mechanisms(&["SCRAM-SHA-256", "SCRAM-SHA-256-PLUS"]) + BINDING)).await?;
         }
+        Behaviour::LeavesSha1Only => line.open(&mechanisms(&["SCRAM-SHA-1"])).await?,
+        Behaviour::BindingStruck => line.open(&mechanisms(&["SCRAM-SHA-1", "SCRAM-SHA-256"])).await?,
         _ => line.open(&mechanisms(&["SCRAM-SHA-1", "SCRAM-SHA-256", "PLAIN"])).await?,
     }
     let auth = line.until("</").await?;
     let first = content(&auth);
     line.until(">").await?;
-    let exchange = Exchange::begin(&first).ok_or(io::ErrorKind::InvalidData)?;
+    if behaviour == Behaviour::BindingStruck && first.starts_with("y,") {
+        line.say(&format!("<failure xmlns='{SASL}'><malformed-request/></failure>")).await?;
+        return line.stay_silent().await;
+    }
+    let hash = if behaviour == Behaviour::LeavesSha1Only { Hash::Sha1 } else { Hash::Sha256 };
+    let exchange = Exchange::begin(hash, &first).ok_or(io::ErrorKind::InvalidData)?;
     line.say(&format!("<challenge xmlns='{SASL}'>{}</challenge>", STANDARD.encode(exchange.challenge()))).await?;
     let last = content(&line.until("</").await?);
     line.until(">").await?;
@@ -298,7 +310,9 @@ async fn encrypted<S: AsyncRead + AsyncWrite + Unpin>(
     }
     let proof = match behaviour {
         Behaviour::NoSignature => String::new(),
-        Behaviour::WrongSignature => exchange.proof(&last, "another password").ok_or(io::ErrorKind::InvalidData)?,
+        Behaviour::WrongSignature | Behaviour::LeavesSha1Only => {
+            exchange.proof(&last, "another password").ok_or(io::ErrorKind::InvalidData)?
+        }
         _ => exchange.proof(&last, PASSWORD).ok_or(io::ErrorKind::InvalidData)?,
     };
     line.say(&format!("<success xmlns='{SASL}'>{}</success>", STANDARD.encode(proof))).await?;

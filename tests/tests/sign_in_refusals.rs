@@ -81,6 +81,7 @@ rows! {
     a_disabled_account: Behaviour::AccountDisabled, Sasl, AccountDisabled;
     a_server_with_a_wrong_signature: Behaviour::WrongSignature, Sasl, ServerNotProven;
     a_server_without_a_signature: Behaviour::NoSignature, Sasl, ServerNotProven;
+    a_list_cut_down_to_scram_sha_1_by_somebody_without_the_password: Behaviour::LeavesSha1Only, Sasl, ServerNotProven;
     a_server_that_changes_the_resource: Behaviour::ChangesResource, Bind, ResourceChanged;
     a_resource_that_is_taken: Behaviour::BindConflict, Bind, ResourceConflict;
     a_server_that_falls_silent_at_the_binding: Behaviour::SilentAtBind, Bind, Silent;
@@ -110,6 +111,38 @@ fn where_the_server_lists_tls_exporter_the_sign_in_is_bound_to_the_tls_session()
         let check = home.check_account(&form, Some(Secret::new(bad_server::PASSWORD))).await.unwrap();
         assert_eq!(failed(&check), None, "{check:#?}");
         assert!(server.heard().contains("SCRAM-SHA-256-PLUS"));
+    });
+}
+
+/// Checks the account there; what the server has heard.
+async fn heard_in_a_check(behaviour: Behaviour) -> (AccountCheck, String) {
+    let bad = BadServer::start(behaviour).await;
+    let folder = tempfile::tempdir().unwrap();
+    let home = open_home(folder.path().to_owned(), |_| ()).await;
+    let form = form_for(JID, bad.address.port(), &bad.ca_file());
+    let check = home.check_account(&form, Some(Secret::new(bad_server::PASSWORD))).await.unwrap();
+    (check, bad.heard())
+}
+
+#[test]
+fn where_the_list_has_several_mechanisms_the_strongest_is_taken() {
+    alone(async || {
+        // Its list begins with SCRAM-SHA-1, and ends with PLAIN.
+        let (_, heard) = heard_in_a_check(Behaviour::WrongSignature).await;
+        assert!(heard.contains("SCRAM-SHA-256"), "{heard}");
+        assert!(!heard.contains("SCRAM-SHA-1") && !heard.contains("PLAIN"), "{heard}");
+    });
+}
+
+#[test]
+fn a_server_whose_channel_binding_was_struck_from_its_list_is_told_so_and_gets_no_proof() {
+    alone(async || {
+        let (check, heard) = heard_in_a_check(Behaviour::BindingStruck).await;
+        // Which code is prosody's word for it, `malformed-request`, is not said here.
+        assert_eq!(failed(&check).map(|(layer, _)| layer), Some(Layer::Sasl), "{check:#?}");
+        // `y,,n=ada,`: we would have bound, and were not offered it (RFC 5802 §6).
+        assert!(heard.contains("eSwsbj1hZGEs"), "{heard}");
+        assert!(!heard.contains("<response"), "{heard}");
     });
 }
 
@@ -300,6 +333,28 @@ fn prosody_refuses_a_wrong_password_and_takes_the_right_one() {
 #[test]
 fn ejabberd_refuses_a_wrong_password_and_takes_the_right_one() {
     alone(|| real_server_refuses_a_wrong_password(Kind::Ejabberd));
+}
+
+/// RA-10 asks for SCRAM-SHA-1 at the least: a server that never knew more is signed in to.
+async fn scram_sha_1_is_enough(kind: Kind) {
+    let options = Options { mechanisms: vec!["SCRAM-SHA-1".to_owned()], ..Options::default() };
+    let server = Server::start_with(kind, options).await;
+    let folder = tempfile::tempdir().unwrap();
+    let home = open_home(folder.path().to_owned(), |_| ()).await;
+    let check = home.check_account(&server.form(), Some(server::password())).await.unwrap();
+    assert_eq!(failed(&check), None, "{check:#?}");
+    let check = home.check_account(&server.form(), Some(Secret::new("wrong"))).await.unwrap();
+    assert_eq!(failed(&check), Some((Layer::Sasl, Code::NotAuthorized)));
+}
+
+#[test]
+fn a_server_with_scram_sha_1_alone_is_signed_in_to_prosody() {
+    alone(|| scram_sha_1_is_enough(Kind::Prosody));
+}
+
+#[test]
+fn a_server_with_scram_sha_1_alone_is_signed_in_to_ejabberd() {
+    alone(|| scram_sha_1_is_enough(Kind::Ejabberd));
 }
 
 #[test]
