@@ -17,6 +17,7 @@ use homeward_simulator::{Device as Simulated, Home as SimulatedHome, Kind as App
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout};
+use xtask::servers::Options;
 
 use crate::fault_proxy::FaultProxy;
 use crate::peer::PATIENCE;
@@ -51,6 +52,14 @@ impl RemoteHouse {
     /// A lamp and a plug at the server, and a home that sees them there.
     pub async fn open(kind: Kind) -> RemoteHouse {
         Self::with(kind, Scenario::of([Appliance::Lamp, Appliance::Plug])).await
+    }
+
+    /// The same, at a server that forgets a session as soon as its connection breaks.
+    pub async fn forgetful(kind: Kind) -> RemoteHouse {
+        let server = Server::start_with(kind, Options { keeps_sessions: false, ..Options::default() }).await;
+        let house = Self::at(server, Scenario::of([Appliance::Lamp, Appliance::Plug])).await;
+        house.sign_in().await;
+        house
     }
 
     /// The same, with other devices.

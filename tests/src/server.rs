@@ -112,9 +112,17 @@ impl Server {
 
     /// Starts it again on the same port.
     pub async fn restart(&mut self) {
+        self.restart_with(|_| ()).await;
+    }
+
+    /// The same, with other options.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart_with(&mut self, change: impl FnOnce(&mut Options)) {
         let started = tokio::task::block_in_place(|| match self {
-            Server::Prosody(server) => server.restart(),
-            Server::Ejabberd(server) => server.restart(),
+            Server::Prosody(server) => server.restart_with(change),
+            Server::Ejabberd(server) => server.restart_with(change),
         });
         started.unwrap_or_else(|error| panic!("restart: {error}"));
     }

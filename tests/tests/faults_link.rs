@@ -1,5 +1,6 @@
 //! Our link is cut: between two words, in the middle of a request, of an answer, of the opening of a session. What was
-//! not sent is said not to be done; what may have arrived is unknown until it is read; nothing is ever sent twice.
+//! not sent is said not to be done; what may have arrived is unknown until it is read; nothing is ever sent twice. The server
+//! forgets the session; `faults_resumed` has one that does not.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::time::Duration;
@@ -30,7 +31,7 @@ const OPENED: usize = 100;
 const TORN: usize = 60;
 
 async fn idle(how: Cut) {
-    let house = RemoteHouse::open(Kind::Prosody).await;
+    let house = RemoteHouse::forgetful(Kind::Prosody).await;
     house.watches(&["lamp"]).await;
     house.link.cut(how);
     let why = house.loses_its_link(AT_ONCE).await;
@@ -57,7 +58,7 @@ fn a_link_that_is_closed_comes_back_by_itself() {
 /// The lamp is off and on screen; a press switches it on, and the link is cut at this moment of it. Returns what the
 /// device had done when we were back.
 async fn cut_under_a_press(moment: Moment, how: Cut) -> usize {
-    let house = RemoteHouse::open(Kind::Prosody).await;
+    let house = RemoteHouse::forgetful(Kind::Prosody).await;
     house.watches(&["lamp"]).await;
     house.works_again("lamp", LIGHT).await;
     house.works_again("lamp", LIGHT).await;
@@ -106,7 +107,7 @@ fn a_link_cut_in_the_middle_of_an_answer_leaves_it_done_once_and_unknown() {
 
 /// The first press of all has to open a session.
 async fn cut_under_an_opening(direction: Direction, at_least: usize) {
-    let house = RemoteHouse::open(Kind::Prosody).await;
+    let house = RemoteHouse::forgetful(Kind::Prosody).await;
     let fired = house.link.cut_at(Moment::Portion { direction, at_least, arrives: TORN }, Cut::Reset);
     let press = house.switches("plug", SWITCH, true);
     fired.wait().await;
@@ -135,7 +136,7 @@ fn a_link_cut_in_the_middle_of_the_answer_to_opening_a_session_is_said_to_have_d
 #[test]
 fn try_now_returns_at_once_where_the_next_try_is_far() {
     alone(async || {
-        let house = RemoteHouse::open(Kind::Prosody).await;
+        let house = RemoteHouse::forgetful(Kind::Prosody).await;
         house.link.refuse().await;
         house.link.cut(Cut::Reset);
         // Refused again and again: the waits grow.

@@ -28,6 +28,8 @@ async fn thrown_out(kind: Kind) {
         port: house.server.port(),
         trust: Trust::load(Some(&house.server.ca_file())).unwrap(),
         layer_deadline: AT_ONCE,
+        at_least: None,
+        resumes: false,
     };
     let other = homeward_xmpp::sign_in(&account, &mut |_| ()).await.unwrap();
     let why = until_within(&house.home, "thrown out", AT_ONCE, |snapshot| match &snapshot.connection {

@@ -76,7 +76,7 @@ fn a_restarted_server_is_found_again_and_the_gap_is_filled_ejabberd() {
 }
 
 async fn killed_with_a_press_out(kind: Kind) {
-    let mut house = RemoteHouse::open(kind).await;
+    let mut house = RemoteHouse::forgetful(kind).await;
     house.watches(&["lamp"]).await;
     house.devices.device("lamp").slow(Duration::from_secs(5));
     let press = house.switches("lamp", LIGHT, true);

@@ -357,6 +357,32 @@ fn a_server_with_scram_sha_1_alone_is_signed_in_to_ejabberd() {
     alone(|| scram_sha_1_is_enough(Kind::Ejabberd));
 }
 
+async fn weakened(kind: Kind) {
+    let mut stage = Stage::signed_in(kind).await;
+    stage.server.restart_with(|options| options.mechanisms = vec!["SCRAM-SHA-1".to_owned()]).await;
+    let refused = connection(&stage.home, "refused", |now| matches!(now, Connection::Refused { .. })).await;
+    let Connection::Refused { error } = refused else { unreachable!() };
+    assert_eq!((error.code, error.details.as_deref()), (Code::SignInWeakened, Some("SCRAM-SHA-1")));
+    // It is not forgotten with the program.
+    stage.home.close().await;
+    let again = open_home(stage.folder.path().to_owned(), |config| config.password = Some(server::password())).await;
+    connection(&again, "refused", |now| matches!(now, Connection::Refused { .. })).await;
+    // The person has asked the operator, and sets the account anew.
+    set_account(&again, &stage.server.form()).await;
+    again.connected(SILENCE).await.unwrap();
+    again.close().await;
+}
+
+#[test]
+fn a_server_that_offers_less_than_before_is_not_signed_in_to_prosody() {
+    alone(|| weakened(Kind::Prosody));
+}
+
+#[test]
+fn a_server_that_offers_less_than_before_is_not_signed_in_to_ejabberd() {
+    alone(|| weakened(Kind::Ejabberd));
+}
+
 #[test]
 fn ejabberds_limit_of_sessions_is_named_and_not_fought() {
     alone(async || {

@@ -76,6 +76,7 @@ impl Exit {
             | Code::NotAuthorized
             | Code::AccountDisabled
             | Code::ServerNotProven
+            | Code::SignInWeakened
             | Code::ResourceChanged
             | Code::ResourceConflict
             | Code::TooManySessions => Exit::SignInRefused,
@@ -141,6 +142,7 @@ mod tests {
             (Code::CertificateWrongName, 4),
             (Code::CertificateChanged, 4),
             (Code::ServerNotProven, 4),
+            (Code::SignInWeakened, 4),
             (Code::OutcomeUnknown, 5),
         ] {
             assert_eq!(Exit::of(code) as u8, number, "{code:?}");

@@ -49,6 +49,9 @@ fn advice(code: Code) -> &'static str {
         }
         Code::NotAuthorized => "Check the JID and the password; `account set` takes new ones.",
         Code::AccountDisabled => "Ask the server's operator.",
+        Code::SignInWeakened => {
+            "Somebody in between may have struck the better ways from its list. If its operator says that it is so, set the account anew."
+        }
         Code::ServerNotProven => "It may be an impostor: do not sign in there before you know why.",
         Code::ResourceChanged => "Ask the server's operator: devices and clients need the resource that they ask for.",
         Code::ResourceConflict => "End the other program, or give it a HOMEWARD_HOME of its own.",

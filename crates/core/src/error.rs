@@ -59,6 +59,8 @@ pub enum Code {
     CertificateChanged,
     /// The server offers no sign-in that keeps the password to itself (PLAIN only, say).
     NoSafeMechanism,
+    /// The server offers a weaker sign-in than the one that was used before.
+    SignInWeakened,
     /// Wrong user name or password.
     NotAuthorized,
     /// The account exists and may not sign in now.
@@ -181,6 +183,7 @@ impl Error {
                 (Code::CertificateChanged, Some(format!("trusted {pinned}, shown {}", shown.fingerprint)))
             }
             Cause::NoSafeMechanism { offered } => (Code::NoSafeMechanism, Some(offered.join(", "))),
+            Cause::WeakerThanBefore { offered } => (Code::SignInWeakened, Some(offered.join(", "))),
             Cause::NotAuthorized => (Code::NotAuthorized, None),
             Cause::AccountRefused(words) => (Code::AccountDisabled, Some(words.clone())),
             Cause::ServerNotProven(words) => (Code::ServerNotProven, Some(words.clone())),

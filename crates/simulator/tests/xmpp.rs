@@ -54,6 +54,8 @@ impl Remote {
             port: server.port(),
             trust: Trust::load(Some(&server.ca_file())).unwrap(),
             layer_deadline: PATIENCE,
+            at_least: None,
+            resumes: false,
         };
         let session = sign_in(&account, &mut |_| {}).await.unwrap();
         session.handle.announce(-1).await.unwrap();

@@ -51,6 +51,7 @@ pub(crate) type Encrypted = TlsStream<Wire>;
 /// The layer that failed, and why; nothing secret has been sent.
 pub(crate) async fn connect(
     account: &Account,
+    pulse: &Pulse,
     progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Encrypted, Failure> {
     let deadline = account.layer_deadline;
@@ -67,13 +68,12 @@ pub(crate) async fn connect(
     clock.passed(progress);
 
     let clock = Clock::begin(Layer::Tcp, progress);
-    let tcp = reach(&addresses, deadline).await.map_err(|cause| cause.at(Layer::Tcp))?;
+    let tcp = reach(&addresses, deadline, pulse).await.map_err(|cause| cause.at(Layer::Tcp))?;
     clock.passed(progress);
 
     let clock = Clock::begin(Layer::Tls, progress);
     let direct = account.port == DIRECT_TLS_PORT;
-    let pulse = tcp.pulse();
-    let encrypted = within(deadline, &pulse, async {
+    let encrypted = within(deadline, pulse, async {
         if direct {
             return encrypt(tcp, account, true).await;
         }
@@ -81,7 +81,7 @@ pub(crate) async fn connect(
             Ok(tcp) => encrypt(tcp, account, false).await,
             // A server that expects TLS at once answers our clear header with an alert, or not at all.
             Err(refused @ (Cause::NotXmpp | Cause::Closed | Cause::Lost(_))) => {
-                let again = reach(&addresses, deadline).await?;
+                let again = reach(&addresses, deadline, pulse).await?;
                 match timeout(deadline / 4, encrypt(again, account, true)).await {
                     Err(_) | Ok(Err(Cause::Tls(_) | Cause::Closed | Cause::Lost(_))) => Err(refused),
                     Ok(spoke_tls) => {
@@ -136,7 +136,7 @@ pub(crate) async fn within<T>(
 }
 
 /// Tries the addresses in turn; one that is merely silent must not use up the others' time.
-async fn reach(addresses: &[std::net::SocketAddr], deadline: Duration) -> Result<Wire, Cause> {
+async fn reach(addresses: &[std::net::SocketAddr], deadline: Duration, pulse: &Pulse) -> Result<Wire, Cause> {
     let each = deadline / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
     let mut last = Cause::Silent;
     for address in addresses {
@@ -144,7 +144,7 @@ async fn reach(addresses: &[std::net::SocketAddr], deadline: Duration) -> Result
             Err(_) => last = Cause::Silent,
             Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => last = Cause::TcpRefused,
             Ok(Err(error)) => last = Cause::Unreachable(error.to_string()),
-            Ok(Ok(tcp)) => return Wire::new(tcp).map_err(|error| Cause::Unreachable(error.to_string())),
+            Ok(Ok(tcp)) => return Wire::new(tcp, pulse).map_err(|error| Cause::Unreachable(error.to_string())),
         }
     }
     Err(last)

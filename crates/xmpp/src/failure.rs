@@ -94,6 +94,12 @@ pub enum Cause {
         /// What it offers.
         offered: Vec<String>,
     },
+    /// No mechanism as strong as the one that this account was once signed in with: the list may be somebody else's.
+    #[error("the server offers a weaker way to sign in than before (only {})", offered.join(", "))]
+    WeakerThanBefore {
+        /// What it offers.
+        offered: Vec<String>,
+    },
     /// Wrong user name or password.
     #[error("the server does not take this user name and password")]
     NotAuthorized,

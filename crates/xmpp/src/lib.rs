@@ -2,15 +2,17 @@
 //! failed and why.
 //!
 //! Scope: DNS and TCP to a given server, TLS checked against the JID's domain, SCRAM with the server's proof verified,
-//! exactly the offered resource bound, the roster, presence, pings. Non-scope: reconnecting, and what the stanzas mean:
-//! it knows nothing of OIC.
+//! exactly the offered resource bound, the roster, presence, pings, going on over another connection (XEP-0198). Non-scope:
+//! beginning anew, and what the stanzas mean: it knows nothing of OIC.
 //!
 //! Drive it: [`sign_in`], then read [`Session::events`] until [`Event::Ended`], and act through [`Handle`].
 
 mod certificate;
 mod connect;
 mod failure;
+mod interrupted;
 mod live;
+mod resumption;
 mod sasl;
 mod session;
 mod shallow;
@@ -25,6 +27,7 @@ use zeroize::Zeroizing;
 
 pub use certificate::{Certificate, Fingerprint, NoFingerprint};
 pub use failure::{Cause, Failure, Layer};
+pub use sasl::Hash;
 pub use session::{Closed, Event, Handle, IqFailure, Place, Session};
 pub use sign_in::sign_in;
 pub use trust::{Trust, TrustError};
@@ -46,6 +49,10 @@ pub struct Account {
     pub trust: Trust,
     /// How long the server may say nothing in one layer.
     pub layer_deadline: Duration,
+    /// What it was once signed in with: a weaker way is not taken.
+    pub at_least: Option<Hash>,
+    /// Whether the session shall outlive a broken connection, where the server can do that (XEP-0198).
+    pub resumes: bool,
 }
 
 /// How far a sign-in has come.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::Sink;
 use futures::Stream as _;
+use futures::StreamExt as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::PollSender;
@@ -23,12 +24,16 @@ use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
 use xmpp_parsers::ping::Ping as PingQuery;
 use xmpp_parsers::roster::Roster;
+use xmpp_parsers::sm::Nonza;
 use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
+use crate::Account;
 use crate::connect::{Stream, ended, lost, unread};
 use crate::failure::Cause;
+use crate::resumption::Resumption;
 use crate::session::{Event, IqFailure};
 use crate::shallow::{Received, Shallow};
+use crate::sign_in::Bound;
 use crate::wire::Pulse;
 
 /// RA-21, our choice: a home router forgets an idle connection after a minute or more; a person waits ten seconds.
@@ -68,25 +73,30 @@ struct Asked {
 }
 
 pub(crate) struct Live {
-    stream: Stream,
-    pulse: Pulse,
+    pub(crate) stream: Stream,
+    pub(crate) pulse: Pulse,
+    /// To connect with once more.
+    pub(crate) account: Account,
+    pub(crate) resumption: Resumption,
     jid: FullJid,
-    orders: mpsc::Receiver<Order>,
+    pub(crate) orders: mpsc::Receiver<Order>,
     events: PollSender<Event>,
     asked: HashMap<String, Asked>,
     next_id: u64,
     pinged_at: Instant,
     /// The ping under way.
-    ping: Option<Ping>,
+    pub(crate) ping: Option<Ping>,
     /// The last one's round trip.
     latency: Option<Duration>,
     /// What had been written when the server last said something.
-    written_then: u64,
-    unflushed: bool,
+    pub(crate) written_then: u64,
+    pub(crate) unflushed: bool,
+    /// We have said good-bye.
+    pub(crate) left: bool,
 }
 
 /// A ping under way.
-struct Ping {
+pub(crate) struct Ping {
     id: String,
     since: Instant,
     until: Instant,
@@ -104,16 +114,18 @@ enum Step {
 
 impl Live {
     pub(crate) fn new(
-        stream: Stream,
-        pulse: Pulse,
-        jid: FullJid,
+        bound: Bound,
+        account: Account,
         orders: mpsc::Receiver<Order>,
         events: mpsc::Sender<Event>,
     ) -> Self {
+        let Bound { stream, pulse, jid, keeps_sessions, .. } = bound;
         Self {
             written_then: pulse.written(),
             stream,
             pulse,
+            account,
+            resumption: Resumption::new(keeps_sessions),
             jid,
             orders,
             events: PollSender::new(events),
@@ -123,21 +135,35 @@ impl Live {
             ping: None,
             latency: None,
             unflushed: false,
+            left: false,
         }
     }
 
     pub(crate) async fn run(mut self) {
-        // A ping at once, for the round trip: it is shown, and tells how long a doubted link is waited for.
-        let cause = match self.send_ping(PING_DEADLINE) {
-            Ok(()) => self.live().await,
-            Err(cause) => cause,
+        let enabled = self.resumption.request().map_or(Ok(()), |request| self.write_nonza(request));
+        let cause = match enabled {
+            Ok(()) => loop {
+                // A ping at once, for the round trip: it is shown, and tells how long a doubted link is waited for.
+                let cause = match self.send_ping(PING_DEADLINE) {
+                    Ok(()) => self.live().await,
+                    Err(cause) => cause,
+                };
+                if !self.goes_on_after(&cause).await {
+                    break cause;
+                }
+            },
+            Err(error) => lost(error),
         };
         for (_, asked) in self.asked.drain() {
             let _ = asked.answer.send(Err(IqFailure::Closed));
         }
         self.orders.close();
+        self.tell_when_there_is_room(Event::Ended(cause)).await;
+    }
+
+    pub(crate) async fn tell_when_there_is_room(&self, event: Event) {
         if let Some(events) = self.events.get_ref() {
-            let _ = events.send(Event::Ended(cause)).await;
+            let _ = events.send(event).await;
         }
     }
 
@@ -150,7 +176,7 @@ impl Live {
                         break cause;
                     }
                 }
-                Step::WriteFailed(error) => break lost(error),
+                Step::WriteFailed(error) => break self.last_words().await.unwrap_or_else(|| lost(error)),
                 Step::Ordered(Some(Order::Close)) | Step::Ordered(None) | Step::ReaderGone => {
                     self.leave().await;
                     break Cause::Closed;
@@ -180,6 +206,19 @@ impl Live {
         }
     }
 
+    /// Why the server ended the stream, where it said so before the connection broke under a write.
+    async fn last_words(&mut self) -> Option<Cause> {
+        let reading = async {
+            while let Some(Ok(received)) = self.stream.next().await {
+                if let Ok(Shallow(XmppStreamElement::StreamError(error))) = received {
+                    return Some(ended(&error.0));
+                }
+            }
+            None
+        };
+        timeout(FAREWELL, reading).await.ok().flatten()
+    }
+
     /// What the stream brought.
     ///
     /// # Errors
@@ -189,11 +228,16 @@ impl Live {
             None => return Err(Cause::Closed),
             Some(Err(ReadError::SoftTimeout | ReadError::ParseError(_))) => return Ok(()),
             Some(Err(error)) => return Err(unread(error)),
-            // One stanza that we cannot read must not cost the stream.
-            Some(Ok(Err(error))) => tracing::debug!("a stanza could not be read: {error}"),
+            // One stanza that we cannot read must not cost the stream; whether it was one, and counts, nobody knows.
+            Some(Ok(Err(error))) => {
+                tracing::debug!("a stanza could not be read: {error}");
+                self.resumption.give_up();
+            }
             Some(Ok(Ok(Shallow(XmppStreamElement::Stanza(stanza))))) => {
+                self.resumption.took_one();
                 self.take(stanza).map_err(lost)?;
             }
+            Some(Ok(Ok(Shallow(XmppStreamElement::SM(nonza))))) => self.take_nonza(nonza).map_err(lost)?,
             Some(Ok(Ok(Shallow(XmppStreamElement::StreamError(error))))) => return Err(ended(&error.0)),
             Some(Ok(Ok(_))) => {}
         }
@@ -244,26 +288,64 @@ impl Live {
     /// Writes into the stream's buffer; `step` has seen it ready, and flushes.
     fn write(&mut self, stanza: Stanza) -> std::io::Result<()> {
         self.unflushed = true;
-        Pin::new(&mut self.stream).start_send(&XmppStreamElement::Stanza(stanza))
+        let element = XmppStreamElement::Stanza(stanza);
+        let written = Pin::new(&mut self.stream).start_send(&element);
+        let asks = self.resumption.sent(element, Instant::now());
+        written?;
+        if asks { self.write_nonza(Resumption::question()) } else { Ok(()) }
+    }
+
+    fn write_nonza(&mut self, nonza: Nonza) -> std::io::Result<()> {
+        self.unflushed = true;
+        Pin::new(&mut self.stream).start_send(&XmppStreamElement::SM(nonza))
+    }
+
+    fn take_nonza(&mut self, nonza: Nonza) -> std::io::Result<()> {
+        match nonza {
+            Nonza::Enabled(enabled) => self.resumption.enabled(enabled),
+            Nonza::Failed(_) => self.resumption.give_up(),
+            Nonza::Req(_) => return self.write_nonza(self.resumption.receipt()),
+            Nonza::Ack(ack) => {
+                if let Err(reason) = self.resumption.acknowledged(ack.h) {
+                    tracing::debug!("this session cannot be resumed: {reason}");
+                }
+            }
+            Nonza::Enable(_) | Nonza::Resume(_) | Nonza::Resumed(_) => {}
+        }
+        Ok(())
     }
 
     fn carry_out(&mut self, order: Order) -> std::io::Result<()> {
+        match self.stanza_of(order) {
+            Some(stanza) => self.write(stanza),
+            None => Ok(()),
+        }
+    }
+
+    /// There is no connection now: what is asked goes out with the next one, if that goes on where this one ended.
+    pub(crate) fn keep(&mut self, order: Order) {
+        if let Some(stanza) = self.stanza_of(order) {
+            self.resumption.sent(XmppStreamElement::Stanza(stanza), Instant::now());
+        }
+    }
+
+    fn stanza_of(&mut self, order: Order) -> Option<Stanza> {
         match order {
-            Order::Send(stanza) => self.write(*stanza),
+            Order::Send(stanza) => Some(*stanza),
             Order::Ask { to, payload, answer } => {
                 if self.asked.len() >= MAX_ASKED {
                     self.asked.retain(|_, asked| !asked.answer.is_closed());
                 }
                 if self.asked.len() >= MAX_ASKED {
                     let _ = answer.send(Err(IqFailure::NoAnswer));
-                    return Ok(());
+                    return None;
                 }
                 let id = self.fresh_id("q-");
                 let iq = payload.assemble(IqHeader { from: None, to: to.clone(), id: id.clone() });
                 self.asked.insert(id, Asked { to, answer });
-                self.write(iq.into())
+                Some(iq.into())
             }
-            Order::Doubt | Order::Close => Ok(()),
+            Order::Doubt | Order::Close => None,
         }
     }
 
@@ -391,6 +473,7 @@ impl Live {
     }
 
     async fn leave(&mut self) {
+        self.left = true;
         let farewell = async {
             let presence = xmpp_parsers::presence::Presence::new(xmpp_parsers::presence::Type::Unavailable);
             self.write(presence.into())?;

@@ -22,24 +22,61 @@ use crate::shallow::Shallow;
 /// Our choice: each iteration is two SHA blocks of ours; beyond this a server only wants to keep us busy.
 const MAX_ITERATIONS: u32 = 2_000_000;
 
-/// Signs in.
+/// The hash that a sign-in was proven with, weaker first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Hash {
+    /// SCRAM-SHA-1.
+    Sha1,
+    /// SCRAM-SHA-256.
+    Sha256,
+}
+
+impl Hash {
+    /// The mechanism's name, without channel binding.
+    pub fn mechanism(self) -> &'static str {
+        match self {
+            Hash::Sha1 => "SCRAM-SHA-1",
+            Hash::Sha256 => "SCRAM-SHA-256",
+        }
+    }
+
+    /// By the mechanism's name.
+    pub fn of(mechanism: &str) -> Option<Self> {
+        [Hash::Sha1, Hash::Sha256].into_iter().find(|hash| hash.mechanism() == mechanism)
+    }
+}
+
+/// Signs in; with which hash.
 ///
 /// # Errors
 /// [`Cause`]; the password has not left this computer in any case.
-pub(crate) async fn sign_in(stream: &mut Stream, features: &StreamFeatures, account: &Account) -> Result<(), Cause> {
+pub(crate) async fn sign_in(stream: &mut Stream, features: &StreamFeatures, account: &Account) -> Result<Hash, Cause> {
     let offered = &features.sasl_mechanisms;
     let exporter = features.sasl_cb.as_ref().is_some_and(|listed| listed.types.contains(&Type::TlsExporter));
     let has = |name: &str| offered.contains(name);
     if has("SCRAM-SHA-256-PLUS") && exporter {
-        scram::<Sha256>(stream, Name::ScramSha256Plus, ChannelBinding::TlsExporter(exported(stream)?), account).await
-    } else if has("SCRAM-SHA-256") {
-        scram::<Sha256>(stream, Name::ScramSha256, unbound(has("SCRAM-SHA-256-PLUS")), account).await
-    } else if has("SCRAM-SHA-1-PLUS") && exporter {
-        scram::<Sha1>(stream, Name::ScramSha1Plus, ChannelBinding::TlsExporter(exported(stream)?), account).await
+        let binding = ChannelBinding::TlsExporter(exported(stream)?);
+        scram::<Sha256>(stream, Name::ScramSha256Plus, binding, account).await?;
+        return Ok(Hash::Sha256);
+    }
+    if has("SCRAM-SHA-256") {
+        scram::<Sha256>(stream, Name::ScramSha256, unbound(has("SCRAM-SHA-256-PLUS")), account).await?;
+        return Ok(Hash::Sha256);
+    }
+    let offered = || offered.iter().take(16).cloned().collect();
+    if account.at_least > Some(Hash::Sha1) {
+        // Somebody in between may have struck the better ones from the list, to be told the weaker proof.
+        return Err(Cause::WeakerThanBefore { offered: offered() });
+    }
+    if has("SCRAM-SHA-1-PLUS") && exporter {
+        let binding = ChannelBinding::TlsExporter(exported(stream)?);
+        scram::<Sha1>(stream, Name::ScramSha1Plus, binding, account).await?;
+        Ok(Hash::Sha1)
     } else if has("SCRAM-SHA-1") {
-        scram::<Sha1>(stream, Name::ScramSha1, unbound(has("SCRAM-SHA-1-PLUS")), account).await
+        scram::<Sha1>(stream, Name::ScramSha1, unbound(has("SCRAM-SHA-1-PLUS")), account).await?;
+        Ok(Hash::Sha1)
     } else {
-        Err(Cause::NoSafeMechanism { offered: offered.iter().take(16).cloned().collect() })
+        Err(Cause::NoSafeMechanism { offered: offered() })
     }
 }
 
@@ -67,6 +104,7 @@ where
 {
     // RFC 5802 §5.1: saslname; the localpart may hold both characters.
     let user = account.jid.node().map_or("", |node| node.as_str()).replace('=', "=3D").replace(',', "=2C");
+    let says_unoffered = matches!(binding, ChannelBinding::Unsupported);
     let password = stringprep::saslprep(&account.password).map_err(|_| Cause::NotAuthorized)?;
     let credentials = Credentials::default().with_username(user).with_password(password).with_channel_binding(binding);
     let mut mechanism = Scram::<S>::from_credentials(credentials).map_err(unproven)?;
@@ -75,6 +113,14 @@ where
     let challenge = match receive(stream).await? {
         Nonza::Challenge(challenge) => challenge.data,
         Nonza::Success(_) => return Err(Cause::ServerNotProven("it skipped its proof".to_owned())),
+        // RFC 5802 §6: a server that binds does not take the word that it offered no binding.
+        Nonza::Failure(failure)
+            if says_unoffered && failure.defined_condition == DefinedCondition::MalformedRequest =>
+        {
+            return Err(Cause::ServerNotProven(
+                "its offer to bind the sign-in to the connection did not arrive".to_owned(),
+            ));
+        }
         other => return Err(refused(&other)),
     };
     if iterations(&challenge).is_none_or(|count| count > MAX_ITERATIONS) {

@@ -1,6 +1,6 @@
 //! A session that is signed in and bound: what can be asked of it, and what it reports.
 //!
-//! Scope: the [`Handle`] and the [`Event`]s. The task behind them is in `live`. Non-scope: reconnecting.
+//! Scope: the [`Handle`] and the [`Event`]s. The task behind them is in `live`. Non-scope: beginning anew once it is over.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,9 +17,11 @@ use xmpp_parsers::presence::{Presence, Type as PresenceType};
 use xmpp_parsers::roster::{Item, Roster};
 use xmpp_parsers::stanza_error::DefinedCondition;
 
-use crate::connect::Stream;
+use crate::Account;
 use crate::failure::Cause;
 use crate::live::{Live, Order};
+use crate::sasl::Hash;
+use crate::sign_in::Bound;
 use crate::wire::Pulse;
 
 /// Our choice: what one reader may be behind before the server is made to wait.
@@ -36,6 +38,8 @@ pub struct Session {
     pub handle: Handle,
     /// What happens; ends after [`Event::Ended`].
     pub events: mpsc::Receiver<Event>,
+    /// What both sides proved the password with.
+    pub proven_with: Hash,
 }
 
 /// What the server passed on.
@@ -51,6 +55,11 @@ pub enum Event {
     Roster(Item),
     /// The server answered a ping after so long; nothing can be concluded about devices.
     Latency(Duration),
+    /// The connection broke, and the session may go on over another one, which is tried after this time (XEP-0198).
+    /// Nothing can be concluded about anybody meanwhile.
+    Interrupted(Cause, Duration),
+    /// The session goes on, and nothing was lost; what happened meanwhile follows.
+    Resumed,
     /// The session is over; the last event.
     Ended(Cause),
 }
@@ -102,12 +111,14 @@ impl Place<'_> {
 }
 
 impl Session {
-    pub(crate) fn start(stream: Stream, pulse: Pulse, jid: FullJid, stanza_limit: Option<u32>) -> Self {
+    pub(crate) fn start(bound: Bound, account: Account) -> Self {
         let (orders, orders_in) = mpsc::channel(ORDERS);
         let (events_out, events) = mpsc::channel(EVENTS);
-        let live = Live::new(stream, pulse.clone(), jid.clone(), orders_in, events_out);
+        let (pulse, jid, stanza_limit) = (bound.pulse.clone(), bound.jid.clone(), bound.stanza_limit);
+        let proven_with = bound.proven_with;
+        let live = Live::new(bound, account, orders_in, events_out);
         let task = Arc::new(tokio::spawn(live.run()));
-        Session { handle: Handle { orders, jid, stanza_limit, pulse, task }, events }
+        Session { handle: Handle { orders, jid, stanza_limit, pulse, task }, events, proven_with }
     }
 }
 

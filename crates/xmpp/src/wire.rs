@@ -30,7 +30,7 @@ pub(crate) struct Wire {
     pulse: Pulse,
 }
 
-/// What has gone over a connection. Cheap to clone.
+/// What has gone over a session's connections. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Pulse(Arc<Counts>);
 
@@ -46,26 +46,28 @@ struct Counts {
 
 impl Wire {
     /// Takes a connection over and sets it up for small messages.
-    pub(crate) fn new(tcp: TcpStream) -> io::Result<Self> {
+    pub(crate) fn new(tcp: TcpStream, pulse: &Pulse) -> io::Result<Self> {
         // Requests are small; waiting to fill a segment costs 40 ms each.
         tcp.set_nodelay(true)?;
         let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY);
         SockRef::from(&tcp).set_tcp_keepalive(&keepalive)?;
-        let counts = Counts {
-            since: Instant::now(),
-            heard_us: AtomicU64::new(0),
-            whole_us: AtomicU64::new(0),
-            written: AtomicU64::new(0),
-        };
-        Ok(Self { tcp, pulse: Pulse(Arc::new(counts)) })
-    }
-
-    pub(crate) fn pulse(&self) -> Pulse {
-        self.pulse.clone()
+        pulse.heard();
+        pulse.is_whole();
+        Ok(Self { tcp, pulse: pulse.clone() })
     }
 }
 
 impl Pulse {
+    /// Of a session: one connection, or several in turn.
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Counts {
+            since: Instant::now(),
+            heard_us: AtomicU64::new(0),
+            whole_us: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+        }))
+    }
+
     /// When anything last came, be it a part of a stanza.
     pub(crate) fn heard_at(&self) -> Instant {
         self.0.since + Duration::from_micros(self.0.heard_us.load(Ordering::Relaxed))

@@ -123,6 +123,11 @@ export const failures: Record<Code, FailureWords> = {
     happened: "The account exists, but may not sign in now.",
     todo: "Ask whoever runs the server.",
   },
+  "sign-in-weakened": {
+    short: "Weaker sign-in",
+    happened: "The server offers only a weaker way to sign in than the one it took before. Someone in between may have changed its list.",
+    todo: "Don’t go on from this network. If the server’s operator confirms the change, check and save the account again.",
+  },
   "server-not-proven": {
     short: "Server not proven",
     happened: "The server did not prove that it knows your password. Someone else may be answering in its place.",

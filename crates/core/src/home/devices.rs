@@ -59,8 +59,28 @@ pub(super) struct AtServer {
     pub(super) jid: FullJid,
     pub(super) resource: OicResource,
     pub(super) contact: bool,
-    /// Available, as far as our own link lets us know.
-    pub(super) available: bool,
+    pub(super) standing: Standing,
+}
+
+/// Whether a device is available at the server, as far as our own link lets us know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    Available,
+    /// It was, and our own link is interrupted: the session with it may go on.
+    Held,
+    Gone,
+}
+
+impl Standing {
+    /// Our own link broke.
+    pub(super) fn held(self) -> Self {
+        if self == Standing::Available { Standing::Held } else { self }
+    }
+
+    /// It goes on where it broke.
+    pub(super) fn resumed(self) -> Self {
+        if self == Standing::Held { Standing::Available } else { self }
+    }
 }
 
 /// What a device tells over XMPP: its own description and links.
@@ -117,7 +137,7 @@ impl Known {
     pub(super) fn settle(&mut self) {
         let path = self.preferred().map(|routes| routes.first.path());
         let on_lan = self.lan.as_ref().filter(|lan| lan.answering);
-        let at_server = self.remote.as_ref().filter(|remote| remote.available);
+        let at_server = self.remote.as_ref().filter(|remote| remote.standing == Standing::Available);
         let view = &mut self.view;
         if let Some(remote) = &self.remote {
             remote.resource.id.clone_into(&mut view.di);
@@ -141,7 +161,7 @@ impl Known {
         });
         view.remote = self.remote.as_ref().map(|remote| OnRemote {
             jid: remote.jid.to_string(),
-            available: remote.available,
+            available: remote.standing == Standing::Available,
             contact: remote.contact,
         });
         let lan = self.lan.as_ref().map(|lan| &lan.device);
@@ -210,7 +230,7 @@ impl Known {
         let jid = jid.and_then(|jid| jid.parse::<FullJid>().ok());
         self.remote = jid.and_then(|jid| {
             let resource = OicResource::parse(jid.resource().as_str())?;
-            Some(AtServer { jid, resource, contact, available: false })
+            Some(AtServer { jid, resource, contact, standing: Standing::Gone })
         });
         let resources = resources.into_iter().map(Resource::from).collect();
         let view = &mut self.view;
@@ -254,11 +274,11 @@ impl Known {
         self.ordered(self.route_on_lan(), self.route_at_server())
     }
 
-    /// Whether this path leads to it now, as far as is known.
-    pub(super) fn has(&self, path: Path) -> bool {
+    /// Whether what is under way over this path is not lost.
+    pub(super) fn holds(&self, path: Path) -> bool {
         match path {
             Path::Lan => self.route_on_lan().is_some(),
-            Path::Xmpp => self.route_at_server().is_some(),
+            Path::Xmpp => self.remote.as_ref().is_some_and(|remote| remote.standing != Standing::Gone),
         }
     }
 
@@ -268,7 +288,7 @@ impl Known {
     }
 
     fn route_at_server(&self) -> Option<Route> {
-        let remote = self.remote.as_ref().filter(|remote| remote.available)?;
+        let remote = self.remote.as_ref().filter(|remote| remote.standing == Standing::Available)?;
         Some(Route::Xmpp(remote.jid.clone()))
     }
 

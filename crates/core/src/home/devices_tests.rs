@@ -43,7 +43,7 @@ fn on_lan() -> OnThisNetwork {
 fn at_server(contact: bool) -> AtServer {
     let jid: FullJid = format!("home@home.test/OIC/1.0/oic.d.light/{DI}").parse().unwrap();
     let resource = OicResource::parse(jid.resource().as_str()).unwrap();
-    AtServer { jid, resource, contact, available: true }
+    AtServer { jid, resource, contact, standing: Standing::Available }
 }
 
 fn href(path: &str) -> Href {

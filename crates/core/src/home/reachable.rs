@@ -9,18 +9,19 @@ use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Method, Request};
 use homeward_protocol::oic::device::DEVICE_URI;
+use homeward_xmpp::Cause;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use xmpp_parsers::jid::FullJid;
 
 use super::Inner;
-use super::devices::{AtServer, Known, OnThisNetwork, key};
+use super::devices::{AtServer, Known, OnThisNetwork, Standing, key};
 use super::state::{find, now_ms};
 use crate::error::{Code, Error};
 use crate::lan::{Lan, LanDevice, LanEvent};
 use crate::remote::RemoteEvent;
 use crate::store::KnownDevice;
-use crate::view::{Connection, Device, Path, Presence, Search, Via};
+use crate::view::{Connection, Device, Layer, Path, Presence, Search, Via};
 
 /// Our choice: two transmissions (RFC 7252 §4.8).
 const STILL_THERE_WITHIN: Duration = Duration::from_secs(5);
@@ -64,7 +65,8 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
                     known.arrivals += 1;
                     known.paths.heard(Path::Xmpp);
                     known.view.last_seen_at_ms = Some(now_ms());
-                    known.remote = Some(AtServer { jid, resource, contact, available: true });
+                    let standing = Standing::Available;
+                    known.remote = Some(AtServer { jid, resource, contact, standing });
                 });
                 if !contact {
                     inner.runs.seen_online(&id);
@@ -74,7 +76,7 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
                 if let Some(id) = inner.id_at(&jid) {
                     inner.state().change_known(&id, |known| {
                         if let Some(remote) = known.remote.as_mut() {
-                            remote.available = false;
+                            remote.standing = Standing::Gone;
                         }
                     });
                     inner.remember(&id);
@@ -82,6 +84,11 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
                 }
             }
             RemoteEvent::CutOff(jid) => inner.cut_off(&jid),
+            RemoteEvent::Proven(jid, hash) => {
+                if let Err(error) = inner.store.set_proven_with(jid.as_str(), hash.mechanism()) {
+                    tracing::warn!("how the account was signed in could not be kept: {error}");
+                }
+            }
             RemoteEvent::Moved => {
                 inner.state().change_devices(|_| true, |known| known.paths.doubt());
                 inner.moved.notify_one();
@@ -127,21 +134,34 @@ impl Inner {
     }
 
     fn link_changed(&self, event: RemoteEvent) {
+        let suspended = |layer, cause: &Cause, wait: Duration| Connection::Suspended {
+            since_ms: self.state().down_since_ms(),
+            retry_at_ms: now_ms().saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
+            error: Error::from_cause(layer, cause),
+        };
+        // Our own link is down: nothing is known of what lies behind it.
+        let mut standing: fn(Standing) -> Standing = |_| Standing::Gone;
         let connection = match event {
             RemoteEvent::Connecting(layer) => Connection::Connecting { layer },
             RemoteEvent::Connected(latency) => {
+                standing = |same| same;
                 Connection::Connected { latency_ms: latency.map(super::control::millis) }
             }
-            RemoteEvent::Suspended(layer, cause, wait) => Connection::Suspended {
-                since_ms: self.state().down_since_ms(),
-                retry_at_ms: now_ms().saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
-                error: Error::from_cause(layer, &cause),
-            },
+            RemoteEvent::Suspended(layer, cause, wait) => suspended(layer, &cause, wait),
+            RemoteEvent::Interrupted(cause, wait) => {
+                standing = Standing::held;
+                suspended(Layer::Tcp, &cause, wait)
+            }
+            RemoteEvent::Resumed => {
+                standing = Standing::resumed;
+                Connection::Connected { latency_ms: None }
+            }
             RemoteEvent::Refused(layer, cause) => Connection::Refused { error: Error::from_cause(layer, &cause) },
             RemoteEvent::Offline
             | RemoteEvent::Present { .. }
             | RemoteEvent::Gone(_)
             | RemoteEvent::CutOff(_)
+            | RemoteEvent::Proven(..)
             | RemoteEvent::Moved => Connection::Offline,
         };
         let mut state = self.state();
@@ -152,17 +172,14 @@ impl Inner {
         {
             return;
         }
-        if !matches!(connection, Connection::Connected { .. }) {
-            // Our own link is down: nothing is known of what lies behind it.
-            state.change_devices(
-                |known| known.remote.as_ref().is_some_and(|remote| remote.available),
-                |known| {
-                    if let Some(remote) = known.remote.as_mut() {
-                        remote.available = false;
-                    }
-                },
-            );
-        }
+        state.change_devices(
+            |known| known.remote.as_ref().is_some_and(|remote| standing(remote.standing) != remote.standing),
+            |known| {
+                if let Some(remote) = known.remote.as_mut() {
+                    remote.standing = standing(remote.standing);
+                }
+            },
+        );
         state.set_connection(connection);
     }
 
@@ -250,14 +267,19 @@ impl Inner {
     /// The full JID of a device that is available now.
     pub(super) fn remote_jid(&self, id: &str) -> Option<FullJid> {
         let state = self.state();
-        state.device(id)?.remote.as_ref().filter(|remote| remote.available).map(|remote| remote.jid.clone())
+        state
+            .device(id)?
+            .remote
+            .as_ref()
+            .filter(|remote| remote.standing == Standing::Available)
+            .map(|remote| remote.jid.clone())
     }
 
     /// The same, where it is signed in with our own account.
     pub(super) fn own_remote_jid(&self, id: &str) -> Option<FullJid> {
         let state = self.state();
         let remote = state.device(id)?.remote.as_ref()?;
-        (remote.available && !remote.contact).then(|| remote.jid.clone())
+        (remote.standing == Standing::Available && !remote.contact).then(|| remote.jid.clone())
     }
 
     /// Waits until a device can be reached; searches the local network meanwhile where that may help.

@@ -5,12 +5,13 @@
 
 use homeward_protocol::remote::jid::OicResource;
 use homeward_protocol::secret::Secret;
+use homeward_xmpp::Hash;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use super::{Inner, account};
 use crate::error::{Code, Error};
-use crate::view::{Account, AccountCheck, AccountForm, Connection};
+use crate::view::{Account, AccountCheck, AccountForm, Connection, Layer};
 
 impl Inner {
     /// The remembered password of an account; the one that this program was given belongs to the saved account, or to
@@ -40,7 +41,11 @@ impl Inner {
             Some(password) => self.signing_in(&account, &password, self.uuid),
         };
         match signing_in {
-            Ok(account) => self.remote.use_account(Some(account)),
+            Ok(account) => {
+                // At once: what became of the account before is no answer to whoever waits for this one.
+                self.state().set_connection(Connection::Connecting { layer: Layer::Dns });
+                self.remote.use_account(Some(account));
+            }
             Err(error) => {
                 self.remote.use_account(None);
                 self.state().set_connection(Connection::Refused { error });
@@ -60,6 +65,8 @@ impl Inner {
             port: account.port,
             trust,
             layer_deadline: account::LAYER_DEADLINE,
+            at_least: self.store.proven_with(&account.jid)?.as_deref().and_then(Hash::of),
+            resumes: true,
         })
     }
 

@@ -90,7 +90,7 @@ async fn attend(inner: Arc<Inner>, id: String) {
         let before = arrivals(&inner.state());
         // Also where it came back before it was seen to go: what it says of itself may be new.
         let lost = inner.until(|state| {
-            let gone = !state.device(&id).is_some_and(|known| known.has(path));
+            let gone = !state.device(&id).is_some_and(|known| known.holds(path));
             (gone || arrivals(state) != before).then_some(())
         });
         tokio::select! {

@@ -58,6 +58,7 @@ pub(crate) fn is_final(cause: &Cause) -> bool {
         | Cause::CertificateWrongName(_)
         | Cause::CertificateChanged { .. }
         | Cause::NoSafeMechanism { .. }
+        | Cause::WeakerThanBefore { .. }
         | Cause::NotAuthorized
         | Cause::AccountRefused(_)
         | Cause::ServerNotProven(_)
@@ -91,7 +92,7 @@ pub(super) async fn run(
     let mut failures = 0;
     let mut worked = false;
     loop {
-        let wish = match &account {
+        let wish = match &mut account {
             None => {
                 let _ = events.send(RemoteEvent::Offline).await;
                 wishes.recv().await
@@ -151,7 +152,7 @@ fn backoff(failures: u32) -> Duration {
 /// Signs in and stays until something ends it.
 async fn connected(
     sessions: &Arc<Sessions>,
-    account: &Account,
+    account: &mut Account,
     worked: &mut bool,
     surroundings: &mut Surroundings,
     wishes: &mut mpsc::UnboundedReceiver<Wish>,
@@ -165,12 +166,15 @@ async fn connected(
         Ok(signed_in) => signed_in,
         Err(failure) => return Next::Failed(failure),
     };
-    let Session { handle, events: mut incoming } = session;
+    let Session { handle, events: mut incoming, proven_with } = session;
     *worked = true;
+    account.at_least = account.at_least.max(Some(proven_with));
+    let _ = events.send(RemoteEvent::Proven(account.jid.clone(), proven_with)).await;
     sessions.attach(handle.clone());
     let _ = events.send(RemoteEvent::Connected(None)).await;
     // Where the session has ended already, its last event says why.
     let _ = handle.announce(PRIORITY).await;
+    let mut interrupted = false;
     let mut is_ejabberd = tokio::spawn(is_ejabberd(handle.clone()));
     loop {
         let event = tokio::select! {
@@ -181,7 +185,12 @@ async fn connected(
                 continue;
             }
             wish = wishes.recv() => match wish {
-                Some(Wish::TryNow) => continue,
+                Some(Wish::TryNow) => {
+                    if interrupted {
+                        handle.doubt();
+                    }
+                    continue;
+                }
                 wish => {
                     handle.close().await;
                     return Next::Wished(wish.unwrap_or(Wish::Use(None)));
@@ -195,6 +204,8 @@ async fn connected(
             {
                 return Next::Failed(Failure { layer: homeward_xmpp::Layer::Tcp, cause: Cause::TooManySessions });
             }
+            // The connection is long gone, and what there is now a new one tells.
+            Some(Event::Ended(_)) if interrupted => return Next::Wished(Wish::TryNow),
             Some(Event::Ended(cause)) => {
                 if matches!(&cause, Cause::StreamError(words) if words.starts_with("PolicyViolation")) {
                     sessions.was_too_large();
@@ -232,6 +243,15 @@ async fn connected(
             }
             Some(Event::Latency(latency)) => {
                 let _ = events.send(RemoteEvent::Connected(Some(latency))).await;
+            }
+            Some(Event::Interrupted(cause, wait)) => {
+                interrupted = true;
+                let _ = events.send(RemoteEvent::Interrupted(cause, wait)).await;
+            }
+            Some(Event::Resumed) => {
+                interrupted = false;
+                sessions.resumed();
+                let _ = events.send(RemoteEvent::Resumed).await;
             }
         }
     }

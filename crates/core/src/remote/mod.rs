@@ -20,11 +20,11 @@ use homeward_protocol::crudn::{Href, Request, Response};
 use homeward_protocol::remote::ibb::TooLarge;
 use homeward_protocol::remote::jid::OicResource;
 use homeward_protocol::remote::rest::RestError;
-use homeward_xmpp::{Account, Cause};
+use homeward_xmpp::{Account, Cause, Hash};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
-use xmpp_parsers::jid::FullJid;
+use xmpp_parsers::jid::{BareJid, FullJid};
 
 use crate::view::Layer;
 
@@ -39,10 +39,17 @@ pub use surroundings::WallClock;
 pub(crate) enum RemoteEvent {
     /// A layer of the sign-in is under way.
     Connecting(Layer),
+    /// This account has been signed in with this hash: a weaker one is not taken any more.
+    Proven(BareJid, Hash),
     /// Signed in; the presences follow. The round trip of the last ping, where there was one.
     Connected(Option<Duration>),
     /// Lost or not reached; the next try begins after this time. Nothing can be concluded about devices.
     Suspended(Layer, Cause, Duration),
+    /// The connection broke; the next try to go on with the same session begins after this time (XEP-0198). Devices are
+    /// not reached meanwhile, and what is under way with them is not lost yet.
+    Interrupted(Cause, Duration),
+    /// The session goes on: everybody is as they were, and what changed follows.
+    Resumed,
     /// Refused; not tried again before the person does something.
     Refused(Layer, Cause),
     /// There is no account, or the person wants no connection.

@@ -58,6 +58,8 @@ struct State {
     allowances: HashMap<FullJid, Allowance>,
     /// The largest stanza that was sent on this connection, in bytes.
     largest_sent: usize,
+    /// Whether the server may have kept messages for us.
+    resumed: bool,
 }
 
 /// A session is known by who is at the other end, and its `sid`.
@@ -96,6 +98,11 @@ impl Sessions {
     /// The connection is up.
     pub(super) fn attach(&self, handle: Handle) {
         self.state().handle = Some(handle);
+    }
+
+    /// The connection broke, and another goes on where it ended.
+    pub(super) fn resumed(&self) {
+        self.state().resumed = true;
     }
 
     /// The connection is down: every session is over, every request under way ends.
@@ -197,8 +204,10 @@ impl Sessions {
     /// A message: a block of a known session, or nothing of ours. Returns who is cut off for sending too much.
     pub(super) fn message(&self, message: &Message) -> Option<FullJid> {
         let jid = message.from.clone()?.try_into_full().ok()?;
-        // A block that was stored and comes late must not be taken for one of today.
-        if message.payloads.iter().any(|payload| payload.is("delay", ns::DELAY)) {
+        // A block that was stored and comes late must not be taken for one of today; unless the server kept it for this
+        // very session while its connection was broken (XEP-0198).
+        let is_late = message.payloads.iter().any(|payload| payload.is("delay", ns::DELAY));
+        if is_late && !self.state().resumed {
             return None;
         }
         if message.type_ == MessageType::Error {

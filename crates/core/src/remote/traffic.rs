@@ -26,6 +26,8 @@ const ENVELOPE: usize = 400;
 #[derive(Debug)]
 pub(super) struct Traffic {
     under_way: usize,
+    /// Of which, of messages that are large.
+    large: usize,
     moved: u64,
     rate: f64,
 }
@@ -40,7 +42,7 @@ pub(super) struct Load {
 
 impl Default for Traffic {
     fn default() -> Self {
-        Self { under_way: 0, moved: 0, rate: ASSUMED_RATE }
+        Self { under_way: 0, large: 0, moved: 0, rate: ASSUMED_RATE }
     }
 }
 
@@ -61,15 +63,17 @@ impl Traffic {
         self.under_way = self.under_way.saturating_add(bytes);
         let load = Load { bytes, began: Instant::now(), moved_then: self.moved };
         let queue = as_number(self.under_way) / self.rate.max(SLOWEST_RATE);
-        // A link that was fast may be slow by now, and a large message is the first to find out.
+        self.large = self.large.saturating_add(large(bytes));
+        // A link that was fast may be slow by now, and a large message is the first to find out, with those behind it.
         // Its answer may repeat all of it.
-        let own = 2.0 * as_number(bytes.saturating_sub(SMALL)) / SLOW_RATE;
+        let own = 2.0 * as_number(self.large) / SLOW_RATE;
         (load, Duration::try_from_secs_f64(queue.max(own)).unwrap_or(LONGEST).min(LONGEST))
     }
 
     /// Its answer came, or is waited for no more.
     pub(super) fn end(&mut self, load: Load, answered: bool) {
         self.under_way = self.under_way.saturating_sub(load.bytes);
+        self.large = self.large.saturating_sub(large(load.bytes));
         let seconds = load.began.elapsed().as_secs_f64();
         if !answered || seconds <= 0.0 {
             return;
@@ -79,6 +83,11 @@ impl Traffic {
         let seen = as_number(moved) / seconds;
         self.rate = if seen > self.rate { seen } else { self.rate * 0.875 + seen * 0.125 };
     }
+}
+
+/// What of a message is more than a small one.
+fn large(bytes: usize) -> usize {
+    bytes.saturating_sub(SMALL)
 }
 
 pub(super) fn as_number(bytes: usize) -> f64 {
@@ -114,6 +123,9 @@ mod tests {
         traffic.moved(60_000);
         traffic.end(load, true);
         assert!((24.0..32.0).contains(&traffic.begin(12_000).1.as_secs_f64()));
+        let (behind, more) = traffic.begin(300);
+        assert!((24.0..32.0).contains(&more.as_secs_f64()), "what waits behind it waits as long");
+        traffic.end(behind, false);
     }
 
     #[tokio::test(start_paused = true)]

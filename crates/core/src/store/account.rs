@@ -30,6 +30,26 @@ impl Store {
         self.connection().execute(insert, (jid, server, port, ca, pin)).map(drop).map_err(failed)
     }
 
+    /// What this account was once signed in with, by the mechanism's name.
+    ///
+    /// # Errors
+    /// `StoreFailed`.
+    pub(crate) fn proven_with(&self, jid: &str) -> Result<Option<String>, Error> {
+        let read = |row: &rusqlite::Row<'_>| row.get(0);
+        let connection = self.connection();
+        let found = connection.query_row("SELECT proven_with FROM account WHERE jid = ?1", [jid], read);
+        Ok(found.optional().map_err(failed)?.flatten())
+    }
+
+    /// This account has been signed in with this mechanism; forgotten when the person sets the account anew.
+    ///
+    /// # Errors
+    /// `StoreFailed`.
+    pub(crate) fn set_proven_with(&self, jid: &str, mechanism: &str) -> Result<(), Error> {
+        let update = "UPDATE account SET proven_with = ?2 WHERE jid = ?1 AND proven_with IS NOT ?2";
+        self.connection().execute(update, (jid, mechanism)).map(drop).map_err(failed)
+    }
+
     /// Keeps no account any more.
     ///
     /// # Errors
@@ -71,5 +91,28 @@ mod tests {
         assert_eq!(store.account().unwrap(), Some(account("maren@hearth.example", None)));
         store.clear_account().unwrap();
         assert_eq!(store.account().unwrap(), None);
+    }
+
+    #[test]
+    fn what_an_account_was_signed_in_with_is_kept_until_it_is_set_anew() {
+        let folder = Folder::new();
+        let store = Store::open(folder.path()).unwrap();
+        let account = Account {
+            jid: "maren@hearth.example".to_owned(),
+            server: "xmpp.hearth.example".to_owned(),
+            port: 5222,
+            ca: None,
+            pin: None,
+            has_password: false,
+        };
+        store.set_account(&account).unwrap();
+        assert_eq!(store.proven_with(&account.jid).unwrap(), None);
+        store.set_proven_with(&account.jid, "SCRAM-SHA-256").unwrap();
+        store.set_proven_with("somebody@hearth.example", "SCRAM-SHA-1").unwrap();
+        drop(store);
+        let store = Store::open(folder.path()).unwrap();
+        assert_eq!(store.proven_with(&account.jid).unwrap().as_deref(), Some("SCRAM-SHA-256"));
+        store.set_account(&account).unwrap();
+        assert_eq!(store.proven_with(&account.jid).unwrap(), None);
     }
 }

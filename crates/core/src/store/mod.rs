@@ -62,6 +62,9 @@ const MIGRATIONS: &[&str] = &[
     "
     ALTER TABLE account ADD COLUMN pin TEXT;
 ",
+    "
+    ALTER TABLE account ADD COLUMN proven_with TEXT;
+",
 ];
 
 /// The database. Cheap to clone.

@@ -32,7 +32,7 @@ struct Late {
 
 /// Serves until the wish changes (none), or the session ends.
 pub(super) async fn serve(unit: &Arc<Unit>, session: Session, wish: &mut watch::Receiver<Wish>) -> Option<Cause> {
-    let Session { handle, mut events } = session;
+    let Session { handle, mut events, .. } = session;
     let mut link = Link::new(Arc::clone(unit), handle.clone());
     let mut changes = unit.changes();
     let (late_in, mut late) = mpsc::channel(MOST_UNDER_WAY);
@@ -161,7 +161,8 @@ impl Link {
                 self.sessions.contact(&item);
                 Vec::new()
             }
-            Event::Latency(_) | Event::Ended(_) => Vec::new(),
+            // It asks for no session that outlives its connection.
+            Event::Latency(_) | Event::Interrupted(..) | Event::Resumed | Event::Ended(_) => Vec::new(),
         }
     }
 

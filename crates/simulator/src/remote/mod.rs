@@ -144,6 +144,8 @@ fn account(unit: &Unit, site: &Site, login: &Login) -> Result<Account, String> {
         port: login.port,
         trust: site.trust.clone(),
         layer_deadline: site.layer_deadline,
+        at_least: None,
+        resumes: false,
     })
 }
 

@@ -163,14 +163,23 @@ impl Ejabberd {
         }
     }
 
+    /// Starts it again on the same port, with other options.
+    ///
+    /// # Errors
+    /// As [`Ejabberd::start`].
+    pub fn restart_with(&mut self, change: impl FnOnce(&mut Options)) -> Result<(), ServerError> {
+        self.stop(Ending::Orderly);
+        change(&mut self.options);
+        self.options.port = self.port;
+        self.start_on_free_ports()
+    }
+
     /// Starts it again on the same port, as it was.
     ///
     /// # Errors
     /// As [`Ejabberd::start`].
     pub fn restart(&mut self) -> Result<(), ServerError> {
-        self.stop(Ending::Orderly);
-        self.options.port = self.port;
-        self.start_on_free_ports()
+        self.restart_with(|_| ())
     }
 
     fn post(&self, order: &str, body: &str) -> std::io::Result<String> {
@@ -289,6 +298,7 @@ impl Ejabberd {
         }));
         let mut modules = json!({"mod_admin_extra": {}, "mod_disco": {}, "mod_ping": {}, "mod_roster": {}});
         if let Some(modules) = modules.as_object_mut() {
+            modules.extend(options.keeps_sessions.then(|| ("mod_stream_mgmt".to_owned(), json!({}))));
             modules.extend(options.offline.then(|| ("mod_offline".to_owned(), json!({}))));
             modules.extend(options.modules.iter().map(|name| (name.clone(), json!({}))));
         }

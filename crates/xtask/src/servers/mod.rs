@@ -127,6 +127,8 @@ pub struct Options {
     pub rate: Option<u32>,
     /// Most sessions of one account; ejabberd throws out the oldest. Prosody has no such limit and ignores it.
     pub max_user_sessions: Option<u32>,
+    /// Keep sessions whose connection broke (XEP-0198).
+    pub keeps_sessions: bool,
     /// Keep messages to accounts that are away (off: they bounce, which is what shows a lost device at once).
     pub offline: bool,
     /// Further modules: prosody `mod_…` names without `mod_`; for ejabberd `mod_…` names.
@@ -151,6 +153,7 @@ impl Default for Options {
             stanza_limit: None,
             rate: None,
             max_user_sessions: None,
+            keeps_sessions: true,
             offline: false,
             modules: Vec::new(),
             extra: String::new(),

@@ -210,7 +210,10 @@ impl Prosody {
 
     fn configuration(&self) -> String {
         let options = &self.options;
-        let mut modules = vec!["roster", "saslauth", "disco", "ping", "smacks", "presence", "message", "iq"];
+        let mut modules = vec!["roster", "saslauth", "disco", "ping", "presence", "message", "iq"];
+        if options.keeps_sessions {
+            modules.push("smacks");
+        }
         let mut disabled = vec!["s2s"];
         if options.tls != Tls::Absent {
             modules.push("tls");

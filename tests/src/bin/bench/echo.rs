@@ -46,6 +46,8 @@ fn account_from(words: &Value, resource: &str) -> Account {
         port: words["port"].as_u64().and_then(|port| u16::try_from(port).ok()).expect("a port"),
         trust: Trust::load(Some(text("ca").as_ref())).expect("a CA file"),
         layer_deadline: Duration::from_secs(30),
+        at_least: None,
+        resumes: false,
     }
 }
 

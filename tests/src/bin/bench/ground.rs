@@ -40,6 +40,8 @@ pub(crate) fn account(server: &Server, resource: &str) -> Account {
         port: server.port(),
         trust: Trust::load(Some(&server.ca_file())).expect("the server's own CA"),
         layer_deadline: Duration::from_secs(30),
+        at_least: None,
+        resumes: false,
     }
 }
 

@@ -1,10 +1,12 @@
 //! `bench`: how fast it is, beside what bounds it; run by `cargo xtask bench`.
 //!
-//! Scope: the figures that a person feels: a request, fifty devices found, a thousand at the server, set-up, start, memory.
+//! Scope: the figures that a person feels: a request, fifty devices found, a thousand at the server, set-up, coming back
+//! after a broken link, start, memory.
 //! Each reference is measured in the same call, alternating with ours, so that a busy machine slows both. Non-scope:
 //! passing or failing: a missed goal is printed, and the exit code stays 0; only what could not be measured is an error.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+mod comes_back;
 mod crudn;
 mod discover;
 mod echo;
@@ -31,7 +33,7 @@ use crate::report::{Measurement, Report};
 #[derive(Parser)]
 #[command(name = "bench")]
 struct Options {
-    /// Which to measure: crudn_rtt, crudn_rate, discover_50, roster_1000, onboard_20, start, memory; all if none is named
+    /// Which to measure: crudn_rtt, crudn_rate, discover_50, roster_1000, onboard_20, comes_back, start, memory; all if none is named
     #[arg(value_parser = MEASUREMENTS.map(|one| one.name))]
     names: Vec<String>,
     /// How many pairs of each, instead of its own number
@@ -51,12 +53,13 @@ struct Entry {
 }
 
 /// Those that search the local network have one to themselves: others' devices must not answer.
-const MEASUREMENTS: [Entry; 7] = [
+const MEASUREMENTS: [Entry; 8] = [
     Entry { name: "crudn_rtt", pairs: 15, measure: |pairs| here(crudn::round_trip(pairs)) },
     Entry { name: "crudn_rate", pairs: 7, measure: |pairs| here(crudn::rate(pairs)) },
     Entry { name: "discover_50", pairs: 11, measure: |pairs| alone(|| among_tasks(discover::fifty(pairs))) },
     Entry { name: "roster_1000", pairs: 7, measure: |pairs| here(roster::thousand(pairs)) },
     Entry { name: "onboard_20", pairs: 5, measure: |pairs| alone(|| among_tasks(onboard::twenty(pairs))) },
+    Entry { name: "comes_back", pairs: 7, measure: |pairs| here(comes_back::after_a_cut(pairs)) },
     Entry { name: "start", pairs: 7, measure: |pairs| here(start::first_paint(pairs)) },
     Entry { name: "memory", pairs: 3, measure: |pairs| here(memory::resident(pairs)) },
 ];
