@@ -136,6 +136,7 @@ impl Live {
             }
         }
         self.stream = stream;
+        self.receipt_due = None;
         self.unflushed = true;
         self.ping = None;
         self.written_then = self.pulse.written();

@@ -57,6 +57,9 @@ const MAX_ASKED: usize = 4096;
 /// How long the server may take to close its side.
 const FAREWELL: Duration = Duration::from_secs(1);
 const PING_PREFIX: &str = "ping-";
+/// Our choice: how long the server waits for a receipt at the most. It asks for the next one when it has this one, and
+/// after each stanza if it could.
+const RECEIPT_WITHIN: Duration = Duration::from_millis(250);
 
 /// What the handle asks the task to do.
 pub(crate) enum Order {
@@ -78,6 +81,8 @@ pub(crate) struct Live {
     /// To connect with once more.
     pub(crate) account: Account,
     pub(crate) resumption: Resumption,
+    /// When the server is to be told at the latest what we have.
+    pub(crate) receipt_due: Option<Instant>,
     jid: FullJid,
     pub(crate) orders: mpsc::Receiver<Order>,
     events: PollSender<Event>,
@@ -126,6 +131,7 @@ impl Live {
             pulse,
             account,
             resumption: Resumption::new(keeps_sessions),
+            receipt_due: None,
             jid,
             orders,
             events: PollSender::new(events),
@@ -198,10 +204,16 @@ impl Live {
                         break lost(error);
                     }
                 }
-                Step::Alarm => match self.ping_or_give_up() {
-                    Ok(()) => {}
-                    Err(cause) => break cause,
-                },
+                Step::Alarm => {
+                    let receipt = match self.receipt_due.is_some_and(|due| due <= Instant::now()) {
+                        true => self.write_receipt().map_err(lost),
+                        false => Ok(()),
+                    };
+                    match receipt.and_then(|()| self.ping_or_give_up()) {
+                        Ok(()) => {}
+                        Err(cause) => break cause,
+                    }
+                }
             }
         }
     }
@@ -236,8 +248,11 @@ impl Live {
             Some(Ok(Ok(Shallow(XmppStreamElement::Stanza(stanza))))) => {
                 self.resumption.took_one();
                 self.take(stanza).map_err(lost)?;
+                if self.receipt_due.is_some() && self.resumption.owes_receipt() {
+                    self.write_receipt().map_err(lost)?;
+                }
             }
-            Some(Ok(Ok(Shallow(XmppStreamElement::SM(nonza))))) => self.take_nonza(nonza).map_err(lost)?,
+            Some(Ok(Ok(Shallow(XmppStreamElement::SM(nonza))))) => self.take_nonza(nonza),
             Some(Ok(Ok(Shallow(XmppStreamElement::StreamError(error))))) => return Err(ended(&error.0)),
             Some(Ok(Ok(_))) => {}
         }
@@ -252,6 +267,7 @@ impl Live {
             Some(ping) => ping.until,
             None => (self.pulse.heard_at() + SILENCE_BEFORE_PING).min(self.pinged_at + PING_AT_LEAST_EVERY),
         };
+        let alarm = self.receipt_due.map_or(alarm, |due| due.min(alarm));
         let mut alarm = std::pin::pin!(sleep_until(alarm));
         let Self { stream, orders, events, unflushed, .. } = self;
         poll_fn(|cx| {
@@ -295,16 +311,24 @@ impl Live {
         if asks { self.write_nonza(Resumption::question()) } else { Ok(()) }
     }
 
+    fn write_receipt(&mut self) -> std::io::Result<()> {
+        self.receipt_due = None;
+        let receipt = self.resumption.receipt();
+        self.write_nonza(receipt)
+    }
+
     fn write_nonza(&mut self, nonza: Nonza) -> std::io::Result<()> {
         self.unflushed = true;
         Pin::new(&mut self.stream).start_send(&XmppStreamElement::SM(nonza))
     }
 
-    fn take_nonza(&mut self, nonza: Nonza) -> std::io::Result<()> {
+    fn take_nonza(&mut self, nonza: Nonza) {
         match nonza {
             Nonza::Enabled(enabled) => self.resumption.enabled(enabled),
             Nonza::Failed(_) => self.resumption.give_up(),
-            Nonza::Req(_) => return self.write_nonza(self.resumption.receipt()),
+            Nonza::Req(_) => {
+                self.receipt_due.get_or_insert_with(|| Instant::now() + RECEIPT_WITHIN);
+            }
             Nonza::Ack(ack) => {
                 if let Err(reason) = self.resumption.acknowledged(ack.h) {
                     tracing::debug!("this session cannot be resumed: {reason}");
@@ -312,7 +336,6 @@ impl Live {
             }
             Nonza::Enable(_) | Nonza::Resume(_) | Nonza::Resumed(_) => {}
         }
-        Ok(())
     }
 
     fn carry_out(&mut self, order: Order) -> std::io::Result<()> {
@@ -357,6 +380,9 @@ impl Live {
     fn ping_or_give_up(&mut self) -> Result<(), Cause> {
         if let Some(ping) = &mut self.ping {
             let now = Instant::now();
+            if now < ping.until {
+                return Ok(());
+            }
             // Whatever is heard shows that the pong can still be on its way, behind something long; not for ever, as our
             // own direction may be the dead one.
             if self.pulse.heard_at() <= ping.heard_before || now > ping.since + LONGEST_QUEUE {

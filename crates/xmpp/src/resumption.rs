@@ -19,6 +19,8 @@ const COMES_TOO_LATE_AFTER: Duration = Duration::from_secs(10);
 const MAX_KEPT: usize = 1024;
 /// Our choice: the same in bytes of what messages carry.
 const MAX_KEPT_BYTES: usize = 4 * 1024 * 1024;
+/// Our choice: how many stanzas the server keeps for us at the most; prosody keeps 500.
+const MOST_OWED: u32 = 64;
 /// Our choice: how many stanzas go out for each time that the server is asked what it has.
 const ASKED_EVERY: usize = 32;
 
@@ -27,6 +29,8 @@ pub(crate) struct Resumption {
     state: State,
     /// Stanzas of the server's that we have taken.
     taken: u32,
+    /// How many of them the server was told of.
+    told: u32,
     /// Stanzas of ours that the server has, as it last said.
     acknowledged: u32,
     /// Those that it may not have, oldest first.
@@ -65,6 +69,7 @@ impl Resumption {
         Self {
             state: if offered { State::Asked } else { State::Off },
             taken: 0,
+            told: 0,
             acknowledged: 0,
             kept: VecDeque::new(),
             kept_bytes: 0,
@@ -79,7 +84,7 @@ impl Resumption {
 
     /// The server counts from now on.
     pub(crate) fn enabled(&mut self, enabled: Enabled) {
-        self.taken = 0;
+        (self.taken, self.told) = (0, 0);
         let keeps = enabled.max.map_or(RESUMED_WITHIN, |seconds| Duration::from_secs(seconds.into()));
         match enabled.id.filter(|_| enabled.resume) {
             Some(id) => self.state = State::On { id, keeps: keeps.min(RESUMED_WITHIN) },
@@ -100,8 +105,14 @@ impl Resumption {
     }
 
     /// The answer to the server's question what we have.
-    pub(crate) fn receipt(&self) -> Nonza {
+    pub(crate) fn receipt(&mut self) -> Nonza {
+        self.told = self.taken;
         Nonza::Ack(A::new(self.taken))
+    }
+
+    /// Whether the server keeps so many stanzas for us that it is to be told without delay.
+    pub(crate) fn owes_receipt(&self) -> bool {
+        self.taken.wrapping_sub(self.told) >= MOST_OWED
     }
 
     /// A stanza of ours went out, or goes with the next connection. True: the server is to be asked what it has.
@@ -280,6 +291,20 @@ mod tests {
             }
             assert!(resumption.resume().is_none());
         }
+    }
+
+    #[test]
+    fn the_server_is_told_before_it_keeps_too_many() {
+        let mut resumption = on();
+        let mut receipts = 0;
+        for _ in 0..MOST_OWED * 3 {
+            resumption.took_one();
+            if resumption.owes_receipt() {
+                resumption.receipt();
+                receipts += 1;
+            }
+        }
+        assert_eq!(receipts, 3);
     }
 
     #[test]

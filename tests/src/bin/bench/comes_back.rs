@@ -64,7 +64,8 @@ pub(crate) async fn after_a_cut(pairs: usize) -> Measurement {
                 median(&kept_told),
                 median(&forgotten_told)
             ),
-            "both wait before the first try: 0.5 s with the session kept, 0.5 to 1 s without".to_owned(),
+            "without the wait before the first try: 0.5 s with the session kept, 0.5 to 1 s and more without"
+                .to_owned(),
         ],
     }
 }
@@ -98,6 +99,8 @@ impl House {
         for change in 1..=CHANGES {
             first.set_value("/dimming", json!({"dimmingSetting": pair % 10 * 10 + change}));
         }
+        // The waits before a try are not what is compared: they grow where a link breaks again and again.
+        house.home.try_now();
         for lamp in house.devices.devices() {
             house.shows_the_truth(lamp.key(), LIGHT, PATIENCE).await;
         }
