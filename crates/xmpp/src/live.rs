@@ -252,7 +252,12 @@ impl Live {
                     self.write_receipt().map_err(lost)?;
                 }
             }
-            Some(Ok(Ok(Shallow(XmppStreamElement::SM(nonza))))) => self.take_nonza(nonza),
+            Some(Ok(Ok(Shallow(XmppStreamElement::SM(nonza))))) => {
+                self.take_nonza(nonza);
+                self.pulse.is_whole();
+                // The server asks for receipts of its own accord: this says nothing of what it has read.
+                return Ok(());
+            }
             Some(Ok(Ok(Shallow(XmppStreamElement::StreamError(error))))) => return Err(ended(&error.0)),
             Some(Ok(Ok(_))) => {}
         }
