@@ -5,5 +5,6 @@ pub mod controls;
 pub mod device;
 pub mod device_id;
 pub mod discovery;
+pub mod introspection;
 pub mod remote_access;
 pub mod security;
