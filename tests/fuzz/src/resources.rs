@@ -5,6 +5,7 @@ use homeward_protocol::crudn::Href;
 use homeward_protocol::oic::cbor;
 use homeward_protocol::oic::controls::{Shape, controls};
 use homeward_protocol::oic::device::{Description, Platform};
+use homeward_protocol::oic::introspection::{self, Introspection};
 use homeward_protocol::oic::remote_access::{MAX_WORDS, XmppAccess, take_jid, words};
 use homeward_protocol::oic::security::Doxm;
 use serde_json::Value;
@@ -47,10 +48,20 @@ fn control(value: &Value) {
         texts.map(str::to_owned).collect::<Vec<_>>()
     };
     let Ok(href) = Href::new("/a") else { return };
-    for control in controls(&href, &names("rt"), &names("if"), Some(value)) {
-        if let Shape::Level(range) | Shape::Position(range) | Shape::Temperature(range) = control.shape {
-            assert!(range.min.is_finite() && range.max.is_finite() && range.step.is_finite(), "{range:?}");
-            assert!(range.min <= range.max && range.step > 0.0, "{range:?}");
+    introspection::location(value);
+    let introspection = Introspection::read(value);
+    let described = introspection.as_ref().and_then(|introspection| introspection.of(&href));
+    for control in controls(&href, &names("rt"), &names("if"), Some(value), described) {
+        match control.shape {
+            Shape::Level(range) | Shape::Position(range) | Shape::Temperature(range) | Shape::Hue(range) => {
+                assert!(range.min.is_finite() && range.max.is_finite() && range.step.is_finite(), "{range:?}");
+                assert!(range.min < range.max && range.step > 0.0, "{range:?}");
+            }
+            Shape::Number(bounds) => {
+                assert!(bounds.min.zip(bounds.max).is_none_or(|(min, max)| min < max), "{bounds:?}");
+                assert!(bounds.step.is_none_or(|step| step > 0.0), "{bounds:?}");
+            }
+            _ => {}
         }
     }
 }

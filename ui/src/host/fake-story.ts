@@ -93,7 +93,7 @@ const control = (
   shape: Shape,
   writable: boolean,
   value: { [property: string]: JsonValue },
-): Value => ({ control: { shape, writable }, href, rt, value });
+): Value => ({ control: { shape, writable, confirm: writable && shape.is === "lock" }, href, rt, value });
 
 const power = (on: boolean) => control("/power", "oic.r.switch.binary", { is: "switch" }, true, { value: on });
 const dimming = (percent: number) =>
@@ -101,7 +101,7 @@ const dimming = (percent: number) =>
     dimmingSetting: percent,
   });
 const colour = (rgb: number[]) =>
-  control("/colour", "oic.r.colour.rgb", { is: "colour", asText: false }, true, { rgbValue: rgb });
+  control("/colour", "oic.r.colour.rgb", { is: "colour", asText: false, most: 255 }, true, { rgbValue: rgb });
 const target = (degrees: number) =>
   control("/target", "oic.r.temperature", { is: "temperature", ...range(5, 25, 0.5, "°C") }, true, {
     temperature: degrees,

@@ -193,7 +193,7 @@ impl Known {
             .iter()
             .flat_map(|resource| {
                 let value = reported.get(&resource.href).map(|reported| &reported.value);
-                controls(&resource.href, &resource.rt, &resource.interfaces, value)
+                controls(&resource.href, &resource.rt, &resource.interfaces, value, None)
             })
             .collect();
     }

@@ -23,6 +23,11 @@ shape: Shape,
  */
 writable: boolean, 
 /**
+ * Whether a person is asked before it is set, as what it does may do harm or cannot be taken back: unlocking,
+ * resetting, restarting. Locking needs no question. Always false where it cannot be set.
+ */
+confirm: boolean, 
+/**
  * The resource type that it was derived from, for words and units.
  */
 rt: string, };
