@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Method};
-use homeward_protocol::oic::controls::controls;
+use homeward_protocol::oic::controls::{self, controls};
 use homeward_protocol::oic::discovery::Link;
+use homeward_protocol::oic::introspection::{INTROSPECTION_RT, Introspection};
 use homeward_protocol::oic::remote_access::{USER_RT, USER_URI, XMPP_RT};
 use homeward_protocol::remote::jid::{OicResource, Role};
 use serde_json::Value;
@@ -90,6 +91,8 @@ pub(super) struct Told {
     pub(super) manufacturer: Option<String>,
     pub(super) model: Option<String>,
     pub(super) links: Option<Vec<Link>>,
+    /// What it says of its resources, where it has some that nobody else describes.
+    pub(super) introspection: Option<Introspection>,
 }
 
 /// The key of a device: its `di` in lower case; a contact's device never merges with one of ours.
@@ -188,12 +191,14 @@ impl Known {
             view.resources = links.iter().filter(|link| is_the_persons(link)).map(resource).collect();
         }
         let reported = &view.values;
+        let described = told.introspection.as_ref();
         view.controls = view
             .resources
             .iter()
             .flat_map(|resource| {
                 let value = reported.get(&resource.href).map(|reported| &reported.value);
-                controls(&resource.href, &resource.rt, &resource.interfaces, value, None)
+                let described = described.and_then(|described| described.of(&resource.href));
+                controls(&resource.href, &resource.rt, &resource.interfaces, value, described)
             })
             .collect();
     }
@@ -339,6 +344,12 @@ impl Known {
             || self.told.links.as_deref().is_some_and(listed)
     }
 
+    /// Where it says where its own description of its resources is.
+    pub(super) fn introspection_at(&self) -> Option<Href> {
+        let links = self.told.links.as_ref().or_else(|| self.lan.as_ref().map(|lan| &lan.device.links))?;
+        links.iter().find(|link| link.is(INTROSPECTION_RT)).map(|link| link.href.clone())
+    }
+
     /// The account is another now: what was at the server, and our part in it, is of the former one.
     pub(super) fn leave_account(&mut self) {
         self.remote = None;
@@ -357,6 +368,8 @@ impl Known {
         if self.view.values.len() >= MAX_VALUES && !self.view.values.contains_key(&href) {
             return;
         }
+        let types = self.view.resources.iter().find(|resource| resource.href == href).map(|resource| &resource.rt);
+        let value = controls::veiled(types.map_or(&[], Vec::as_slice), value);
         let value = match self.view.values.remove(&href) {
             Some(before) if !whole => merged(before.value, value),
             _ => value,
@@ -417,11 +430,17 @@ fn name_of_type(device_type: Option<&str>) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
+/// Of OIC's own core, what a person may care for: collections, several measurements taken at once, the device's name and
+/// place, and its restart.
+const THE_PERSONS: [&str; 4] = ["oic.wk.col", "oic.wk.atomicmeasurement", "oic.wk.con", "oic.wk.mnt"];
+
 /// A resource that a person may care for: not of OIC's own core, security or Remote Access.
 fn is_the_persons(link: &Link) -> bool {
-    let core = |rt: &String| rt.starts_with("oic.wk.") && rt != "oic.wk.col";
-    let path = link.href.path();
-    !(path.starts_with("/oic/") || link.rt.iter().any(|rt| core(rt) || rt == XMPP_RT || rt == USER_RT))
+    let core = |rt: &str| rt.starts_with("oic.wk.") || rt.starts_with("oic.r.doxm") || rt == XMPP_RT || rt == USER_RT;
+    let chosen = |rt: &str| THE_PERSONS.contains(&rt);
+    let in_core = link.href.path().starts_with("/oic/");
+    let is_core = link.rt.iter().any(|rt| core(rt) && !chosen(rt));
+    !is_core && (!in_core || link.rt.iter().any(|rt| chosen(rt)))
 }
 
 fn resource(link: &Link) -> Resource {

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Request};
 use homeward_protocol::oic::device::{DEVICE_URI, Description, PLATFORM_URI, Platform};
+use homeward_protocol::oic::controls;
 use homeward_protocol::oic::discovery::{self, RES_URI};
+use homeward_protocol::oic::introspection::{self, Introspection};
 use serde_json::Value;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -16,6 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Inner;
 use super::control::Observation;
+use super::devices::Known;
 use crate::error::Code;
 use crate::remote::Arrival;
 use crate::view::{Device, Via};
@@ -74,10 +77,38 @@ impl Inner {
             if links.is_some() {
                 known.told.links = links;
             }
-            // What it says of itself is not a value to show.
-            known.view.values.retain(|href, _| !href.path().starts_with("/oic/"));
+        });
+        self.read_what_nobody_describes(id).await;
+        // What it says of itself is not a value to show.
+        self.state().change_known(id, |known| {
+            let shown = known.view.resources.iter().map(|resource| resource.href.clone()).collect::<HashSet<_>>();
+            known.view.values.retain(|href, _| !href.path().starts_with("/oic/") || shown.contains(href));
         });
         self.remember(id);
+    }
+
+    /// Resources of types that are new to us have only what the device tells: their values, and its own description of
+    /// them (OCF Core §11.4), where it has one.
+    async fn read_what_nobody_describes(&self, id: &str) {
+        let Ok(device) = self.device_now(id) else { return };
+        let unknown = device.resources.into_iter().filter(|resource| !controls::knows(&resource.rt));
+        let unknown: Vec<Href> = unknown.map(|resource| resource.href).take(MAX_OBSERVED).collect();
+        if unknown.is_empty() {
+            return;
+        }
+        let read = async |href: Href| {
+            let answer = self.send(id, &Request::get(href), Via::Auto).await.ok()?;
+            answer.body.filter(|_| answer.status == 200)
+        };
+        if let Some(at) = self.state().device(id).and_then(Known::introspection_at)
+            && let Some(document) = read(at).await.as_ref().and_then(introspection::location)
+            && let Some(introspection) = read(document).await.as_ref().and_then(Introspection::read)
+        {
+            self.state().change_known(id, |known| known.told.introspection = Some(introspection));
+        }
+        for href in unknown {
+            read(href).await;
+        }
     }
 }
 

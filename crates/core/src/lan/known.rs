@@ -77,6 +77,7 @@ impl Known {
         general: bool,
         found: DiscoveredDevice,
     ) -> Option<News> {
+        let from = found.at(from);
         let di = String::from(found.di);
         let is_new = !self.devices.contains_key(&di);
         if is_new && !self.has_room(found.links.len()) {

@@ -2,6 +2,7 @@
 
 use homeward_protocol::crudn::Href;
 use homeward_protocol::oic::device_id::DeviceId;
+use homeward_protocol::oic::discovery::{Endpoint, Scheme};
 
 use super::*;
 
@@ -68,8 +69,8 @@ fn the_other_familys_endpoints_and_the_other_formats_list_are_nothing_new() {
     assert_eq!(known.heard(1, from, Format::Cbor, true, found(LAMP, other)), Some(News::Same));
 }
 
-fn discovery_endpoint(ip: &str) -> homeward_protocol::oic::discovery::Endpoint {
-    homeward_protocol::oic::discovery::Endpoint { secure: false, ip: ip.parse().unwrap(), port: 1 }
+fn discovery_endpoint(ip: &str) -> Endpoint {
+    Endpoint { scheme: Scheme::Coap, ip: ip.parse().unwrap(), port: 40001, priority: 1 }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! OIC 1.1's for the simulated home. An answer is hostile: bounded, and an entry that makes no sense is dropped alone.
 //! Non-scope: where the answer came from, and whether the device is what it says.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde_json::{Map, Value, json};
 
@@ -49,6 +49,20 @@ pub struct Link {
     pub secure_port: Option<u16>,
 }
 
+impl DiscoveredDevice {
+    /// Where the device itself is reached, when its list came from there: a host that stands for several devices lists
+    /// for each the port that it has at the host (OCF Core §10.3). Only ports are believed, and no other hosts, or
+    /// whoever answers could have us ask anybody.
+    pub fn at(&self, from: SocketAddr) -> SocketAddr {
+        let listed = self.links.iter().flat_map(|link| &link.endpoints);
+        let at_host = listed.filter(|endpoint| endpoint.scheme == Scheme::Coap && endpoint.ip == from.ip());
+        let best = at_host.min_by_key(|endpoint| (endpoint.priority, endpoint.port != from.port()));
+        let mut own = from;
+        own.set_port(best.map_or(from.port(), |endpoint| endpoint.port));
+        own
+    }
+}
+
 impl Link {
     /// Whether it has the resource type.
     pub fn is(&self, rt: &str) -> bool {
@@ -57,25 +71,60 @@ impl Link {
 
     /// Whether it can be reached over a secured session.
     pub fn is_secured(&self) -> bool {
-        self.secure_port.is_some() || self.endpoints.iter().any(|endpoint| endpoint.secure)
+        self.secure_port.is_some() || self.endpoints.iter().any(|endpoint| endpoint.scheme.is_secure())
     }
 
     /// Whether it can be reached over a secured session only: `coaps` endpoints and no `coap` one. (OIC 1.1 lists the
     /// secure port of a resource that requires it.)
     pub fn is_secured_only(&self) -> bool {
-        self.is_secured() && !self.endpoints.iter().any(|endpoint| !endpoint.secure)
+        self.is_secured() && !self.endpoints.iter().any(|endpoint| endpoint.scheme == Scheme::Coap)
     }
 }
 
-/// One entry of `eps`, of the two schemes over UDP.
+/// One entry of `eps`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Endpoint {
-    /// `coaps` rather than `coap`.
-    pub secure: bool,
+    /// What is spoken there.
+    pub scheme: Scheme,
     /// Its address; a link-local one lacks its zone.
     pub ip: IpAddr,
     /// Its port.
     pub port: u16,
+    /// The device would rather be asked at the endpoint with the lower number (`pri`); 1 where it says nothing.
+    pub priority: u8,
+}
+
+/// What is spoken at an endpoint. Over TCP (RFC 8323) nothing is asked: that it is there is all that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// CoAP over UDP.
+    Coap,
+    /// The same over DTLS.
+    Coaps,
+    /// CoAP over TCP.
+    CoapTcp,
+    /// The same over TLS.
+    CoapsTcp,
+}
+
+impl Scheme {
+    /// All of them.
+    pub const ALL: [Scheme; 4] = [Scheme::Coap, Scheme::Coaps, Scheme::CoapTcp, Scheme::CoapsTcp];
+
+    /// As in a URI.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Scheme::Coap => "coap",
+            Scheme::Coaps => "coaps",
+            Scheme::CoapTcp => "coap+tcp",
+            Scheme::CoapsTcp => "coaps+tcp",
+        }
+    }
+
+    /// Whether a secured session is needed.
+    pub fn is_secure(self) -> bool {
+        matches!(self, Scheme::Coaps | Scheme::CoapsTcp)
+    }
 }
 
 /// Why an answer was dropped.
@@ -197,18 +246,17 @@ fn names(value: Option<&Value>) -> Option<Vec<String>> {
 }
 
 fn endpoints(eps: &[Value]) -> Vec<Endpoint> {
-    let texts = eps.iter().filter_map(|entry| entry.get("ep").and_then(Value::as_str));
-    texts.filter_map(read_endpoint).take(MAX_OF_ONE_LINK).collect()
+    let entries = eps.iter().filter_map(|entry| {
+        let priority = entry.get("pri").and_then(Value::as_u64).unwrap_or(1);
+        read_endpoint(entry.get("ep")?.as_str()?, u8::try_from(priority).unwrap_or(u8::MAX))
+    });
+    entries.take(MAX_OF_ONE_LINK).collect()
 }
 
-/// `coap://10.77.1.1:33051`, `coaps://[fe80::1]:5684`. Host names and other schemes are passed over.
-fn read_endpoint(text: &str) -> Option<Endpoint> {
+/// `coap://10.77.1.1:33051`, `coaps+tcp://[fe80::1]:5684`. Host names and other schemes are passed over.
+fn read_endpoint(text: &str, priority: u8) -> Option<Endpoint> {
     let (scheme, rest) = text.split_once("://")?;
-    let secure = match scheme {
-        "coap" => false,
-        "coaps" => true,
-        _ => return None,
-    };
+    let scheme = Scheme::ALL.into_iter().find(|known| known.as_str() == scheme)?;
     let authority = rest.split('/').next()?;
     let (host, port) = match authority.strip_prefix('[') {
         Some(v6) => {
@@ -217,9 +265,9 @@ fn read_endpoint(text: &str) -> Option<Endpoint> {
         }
         None => authority.split_once(':').map_or((authority, None), |(host, port)| (host, Some(port))),
     };
-    let default = if secure { 5684 } else { 5683 };
+    let default = if scheme.is_secure() { 5684 } else { 5683 };
     let port = port.map_or(Some(default), |port| port.parse().ok()).filter(|port| *port != 0)?;
-    Some(Endpoint { secure, ip: host.parse().ok()?, port })
+    Some(Endpoint { scheme, ip: host.parse().ok()?, port, priority })
 }
 
 /// The shape of an answer that is written.
@@ -243,7 +291,7 @@ pub fn write(device: &DiscoveredDevice, shape: Shape) -> Value {
 }
 
 fn write_ocf(link: &Link, di: &DeviceId) -> Value {
-    let eps: Vec<_> = link.endpoints.iter().map(|endpoint| json!({ "ep": endpoint_text(*endpoint) })).collect();
+    let eps: Vec<_> = link.endpoints.iter().map(|endpoint| write_endpoint(*endpoint)).collect();
     json!({
         "anchor": format!("ocf://{di}"), "href": link.href.as_str(), "rt": link.rt, "if": link.interfaces,
         "p": { "bm": bitmap(link) }, "eps": eps,
@@ -262,9 +310,10 @@ fn bitmap(link: &Link) -> u8 {
     if link.observable { 3 } else { 1 }
 }
 
-fn endpoint_text(endpoint: Endpoint) -> String {
-    let scheme = if endpoint.secure { "coaps" } else { "coap" };
-    format!("{scheme}://{}", std::net::SocketAddr::new(endpoint.ip, endpoint.port))
+fn write_endpoint(endpoint: Endpoint) -> Value {
+    let Endpoint { scheme, ip, port, priority } = endpoint;
+    let text = format!("{}://{}", scheme.as_str(), SocketAddr::new(ip, port));
+    if priority == 1 { json!({ "ep": text }) } else { json!({ "ep": text, "pri": priority }) }
 }
 
 #[cfg(test)]

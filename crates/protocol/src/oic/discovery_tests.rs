@@ -21,7 +21,7 @@ fn ocfs_flat_links_are_read() {
         {"anchor": format!("ocf://{LAMP}"), "href": "/light", "rt": ["oic.r.switch.binary"],
          "if": ["oic.if.a", "oic.if.baseline"], "p": {"bm": 3}, "tag-x": 1,
          "eps": [{"ep": "coap://10.77.1.1:33051", "pri": 1}, {"ep": "coaps://[fe80::1]:33052"},
-                 {"ep": "coap+tcp://10.77.1.1:1"}, {"ep": "coap://host:1"}, 7]},
+                 {"ep": "coaps+tcp://10.77.1.1", "pri": 3}, {"ep": "coap://host:1"}, {"ep": "http://10.77.1.1:1"}, 7]},
         {"anchor": format!("ocf://{LAMP}"), "href": "/oic/p", "rt": ["oic.wk.p"], "if": ["oic.if.r"], "p": {"bm": 1}},
     ]))
     .unwrap();
@@ -31,11 +31,31 @@ fn ocfs_flat_links_are_read() {
     assert_eq!(
         light.endpoints,
         [
-            Endpoint { secure: false, ip: "10.77.1.1".parse().unwrap(), port: 33051 },
-            Endpoint { secure: true, ip: "fe80::1".parse().unwrap(), port: 33052 },
+            Endpoint { scheme: Scheme::Coap, ip: "10.77.1.1".parse().unwrap(), port: 33051, priority: 1 },
+            Endpoint { scheme: Scheme::Coaps, ip: "fe80::1".parse().unwrap(), port: 33052, priority: 1 },
+            Endpoint { scheme: Scheme::CoapsTcp, ip: "10.77.1.1".parse().unwrap(), port: 5684, priority: 3 },
         ]
     );
     assert!(!devices[0].links[1].observable);
+}
+
+#[test]
+fn a_host_that_stands_for_several_devices_lists_a_port_for_each() {
+    let link = |di: &str, href: &str, eps: &[(&str, u8)]| {
+        let eps: Vec<_> = eps.iter().map(|(ep, pri)| json!({"ep": ep, "pri": pri})).collect();
+        json!({"anchor": format!("ocf://{di}"), "href": href, "rt": ["x"], "if": ["y"], "eps": eps})
+    };
+    let other = "6a4f0000-0000-4000-8000-0000000000ff";
+    let devices = decode_value(json!([
+        link(LAMP, "/light", &[("coap://192.0.2.9:5", 1), ("coap://10.77.1.1:40002", 3), ("coap://10.77.1.1:40001", 2)]),
+        link(other, "/fan", &[("coaps://10.77.1.1:1", 1), ("coap+tcp://10.77.1.1:2", 1), ("coap://10.77.1.1:40003", 1)]),
+    ]))
+    .unwrap();
+    let from: SocketAddr = "10.77.1.1:5683".parse().unwrap();
+    let at: Vec<u16> = devices.iter().map(|device| device.at(from).port()).collect();
+    assert_eq!(at, [40001, 40003], "by priority, at the host alone, over UDP in the clear");
+    let elsewhere: SocketAddr = "10.77.1.2:5683".parse().unwrap();
+    assert_eq!(devices[0].at(elsewhere), elsewhere, "whoever answers names no other host");
 }
 
 #[test]
@@ -171,8 +191,8 @@ fn one_link_cannot_hold_without_bound() {
 
 fn any_link(shape: Shape) -> impl Strategy<Value = Link> {
     let names = || prop::collection::vec("[a-z.]{1,12}", 0..4);
-    let endpoint =
-        (any::<bool>(), any::<IpAddr>(), 1u16..).prop_map(|(secure, ip, port)| Endpoint { secure, ip, port });
+    let endpoint = (prop::sample::select(Scheme::ALL.to_vec()), any::<IpAddr>(), 1u16.., any::<u8>())
+        .prop_map(|(scheme, ip, port, priority)| Endpoint { scheme, ip, port, priority });
     ("/[a-z/]{0,12}", names(), names(), any::<bool>(), prop::collection::vec(endpoint, 0..3), prop::option::of(1u16..))
         .prop_map(move |(href, rt, interfaces, observable, endpoints, port)| Link {
             href: Href::new(href).unwrap(),

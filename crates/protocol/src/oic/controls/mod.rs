@@ -59,6 +59,27 @@ pub fn controls(
     controls
 }
 
+/// A representation without its secrets, to be kept: what may be one by its name is empty, and of a list that is not for
+/// everybody's eyes (`oic.r.lock.code`) only the length is left.
+pub fn veiled(types: &[String], mut value: Value) -> Value {
+    if let Some(properties) = value.as_object_mut() {
+        let known = || table::types().filter(|(name, _)| types.iter().any(|rt| rt == name)).flat_map(|(_, rows)| *rows);
+        for (name, value) in properties.iter_mut() {
+            if secret::is_secret(name) {
+                *value = Value::Null;
+            } else if known().any(|row| row.property == name && matches!(row.kind, Kind::Hidden)) {
+                *value = value.as_array().map_or(Value::Null, |items| vec![Value::Null; items.len()].into());
+            }
+        }
+    }
+    value
+}
+
+/// Whether the table has a line for one of these types; of others, what the device tells is all that there is.
+pub fn knows(types: &[String]) -> bool {
+    table::types().any(|(name, _)| types.iter().any(|rt| rt == name))
+}
+
 fn draw(href: &Href, rt: &str, row: &Row, own: bool, interfaces: &[String], told: Told<'_>) -> Option<Control> {
     let (shape, writable) = draw::shape(row, own, row.writable && may_write(rt, interfaces), told)?;
     Some(Control {

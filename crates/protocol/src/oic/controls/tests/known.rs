@@ -291,3 +291,14 @@ fn shapes_have_the_json_that_the_ui_reads() {
     assert_eq!(json(choice), json!({"is": "choice", "options": ["a"], "asList": true, "several": false}));
     assert_eq!(json(Shape::Xy { as_text: false }), json!({"is": "xy", "asText": false}));
 }
+
+#[test]
+fn what_is_kept_of_a_value_has_no_secrets() {
+    let codes = json!({"lockCodeList": [{"lockCode": "1234"}, {"lockCode": "9876"}]});
+    let kept = veiled(&["oic.r.lock.code".to_owned()], codes);
+    assert_eq!(kept, json!({"lockCodeList": [null, null]}));
+    assert_eq!(one("oic.r.lock.code", "oic.if.a", Some(kept)).shape, Shape::Hidden { count: Some(2) });
+    let kept = veiled(&["x.com.vendor.net".to_owned()], json!({"ssid": "home", "password": "swordfish", "n": 1}));
+    assert_eq!(kept, json!({"ssid": "home", "password": null, "n": 1}));
+    assert_eq!(veiled(&[], json!([1])), json!([1]));
+}
