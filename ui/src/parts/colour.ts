@@ -4,18 +4,54 @@ import { words } from "../words";
 
 export type Rgb = readonly [red: number, green: number, blue: number];
 
-/** `[255, 0, 0]` (OCF) or `"255,0,0"` (OIC 1.1); null: neither. */
-export function readRgb(value: JsonValue | undefined): Rgb | null {
+/** `[0.4, 0.5]` or `"0.4,0.5"` as numbers; null: it is not so many of them. */
+function readNumbers(value: JsonValue | undefined, count: number): number[] | null {
   const parts =
     typeof value === "string" ? value.split(",").map((part) => part.trim()) : Array.isArray(value) ? value : [];
-  if (parts.length !== 3) return null;
-  const [red, green, blue] = parts.map((part) => (part === "" || part === null ? NaN : Number(part)));
-  if (red === undefined || green === undefined || blue === undefined) return null;
-  const all = [red, green, blue];
-  return all.every((n) => Number.isFinite(n) && n >= 0 && n <= 255) ? [red, green, blue] : null;
+  const numbers = parts.map((part) => (part === "" || typeof part === "object" ? NaN : Number(part)));
+  return numbers.length === count && numbers.every((n) => Number.isFinite(n) && n >= 0) ? numbers : null;
 }
 
-export const writeRgb = (rgb: Rgb, asText: boolean): JsonValue => (asText ? rgb.join(",") : [...rgb]);
+/** `[255, 0, 0]` (OCF) or `"255,0,0"` (OIC 1.1); null: neither. `most`: the device's own 255. */
+export function readRgb(value: JsonValue | undefined, most = 255): Rgb | null {
+  const [red, green, blue] = readNumbers(value, 3) ?? [];
+  if (red === undefined || green === undefined || blue === undefined) return null;
+  if (Math.max(red, green, blue) > most) return null;
+  const own = (n: number) => (most === 255 ? n : (n / most) * 255);
+  return [own(red), own(green), own(blue)];
+}
+
+export function writeRgb(rgb: Rgb, asText: boolean, most = 255): JsonValue {
+  const theirs = rgb.map((n) => (most === 255 ? n : Math.round((n / 255) * most)));
+  return asText ? theirs.join(",") : theirs;
+}
+
+/** A place in the CIE 1931 colour space, each 0 to 1. */
+export type Xy = readonly [x: number, y: number];
+
+export function readXy(value: JsonValue | undefined): Xy | null {
+  const [x, y] = readNumbers(value, 2) ?? [];
+  return x === undefined || y === undefined || x > 1 || y > 1 ? null : [x, y];
+}
+
+export const writeXy = (xy: Xy, asText: boolean): JsonValue => (asText ? xy.join(",") : [...xy]);
+
+/** Roughly its colour on a screen, as bright as it can be; outside of what a screen shows, the nearest. */
+export function xyToRgb([x, y]: Xy): Rgb {
+  const [X, Z] = y > 0 ? [x / y, Math.max(0, 1 - x - y) / y] : [0, 0];
+  // From XYZ with Y = 1 to linear sRGB (IEC 61966-2-1), then its gamma.
+  const linear = [
+    3.2406 * X - 1.5372 - 0.4986 * Z,
+    -0.9689 * X + 1.8758 + 0.0415 * Z,
+    0.0557 * X - 0.204 + 1.057 * Z,
+  ].map((n) => Math.max(0, n));
+  const most = Math.max(...linear, 1e-6);
+  const [red = 0, green = 0, blue = 0] = linear.map((n) => {
+    const of = n / most;
+    return Math.round(255 * (of <= 0.0031308 ? 12.92 * of : 1.055 * of ** (1 / 2.4) - 0.055));
+  });
+  return [red, green, blue];
+}
 
 /** Hue in degrees, saturation and value from 0 to 1. */
 export function toHsv([red, green, blue]: Rgb): { h: number; s: number; v: number } {

@@ -50,6 +50,15 @@ export const iconNames = [
   "sent",
   "got",
   "arrow",
+  "bell",
+  "washer",
+  "pot",
+  "tv",
+  "speaker",
+  "printer",
+  "cleaner",
+  "battery",
+  "heart",
 ] as const;
 
 export type IconName = (typeof iconNames)[number];

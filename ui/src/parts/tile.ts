@@ -7,9 +7,13 @@ import type { Control } from "../host/bindings/Control";
 import type { Device } from "../host/bindings/Device";
 import type { JsonValue } from "../host/bindings/serde_json/JsonValue";
 import { words } from "../words";
-import { glowOf, readRgb } from "./colour";
-import { kindOf } from "./kinds";
-import { factOf, isLocked, sayIn, titleOf, wishOf, type Fact, type Wanted } from "./values";
+import { fromHsv, glowOf, readRgb, type Rgb } from "./colour";
+import { kindWord } from "./kinds";
+import { featureOf, isCharge, isPower, toggleOf } from "./main";
+import { asItIs, sayIn } from "./say";
+import { tileWords } from "./tile-words";
+import { nameOf } from "./titles";
+import { factOf, isLocked, numberOf, wishOf, type Fact, type Wanted } from "./values";
 
 /** `away`: reached through a server that is away itself. `stale`: online, and nothing read since it came. */
 export type TileIs = "idle" | "on" | "pending" | "failed" | "stale" | "offline" | "remembered" | "away";
@@ -19,7 +23,7 @@ export type Part = { control: Control; fact: Fact | null; wish: Wanted | null };
 
 export type Feature =
   | { is: "none" }
-  | { is: "level" | "position" | "colour" | "stepper" | "lock"; part: Part }
+  | { is: "level" | "position" | "colour" | "hue" | "stepper" | "lock" | "choice"; part: Part }
   | { is: "reading"; part: Part }
   | { is: "open"; resources: number };
 
@@ -44,33 +48,6 @@ export type TileView = {
   atMs: number | null;
 };
 
-const shapes = {
-  level: "level",
-  position: "position",
-  colour: "colour",
-  temperature: "stepper",
-  lock: "lock",
-} as const;
-
-function featureOf(device: Device, parts: readonly Part[]): Feature {
-  const writable = (is: Control["shape"]["is"]) =>
-    parts.find(({ control }) => control.writable && control.shape.is === is);
-  for (const is of ["lock", "colour", "temperature", "position", "level"] as const) {
-    const part = writable(is);
-    if (part && (is !== "colour" || readRgb(part.fact?.value) || part.wish)) return { is: shapes[is], part };
-  }
-  // The charge stands in the corner; it is the reading only of what tells nothing else.
-  const told = parts.filter(({ control }) => !control.rt.endsWith(".battery"));
-  const reading = (told.length > 0 ? told : parts).find(
-    ({ control }) => control.shape.is === "reading" || (isMeasure(control) && !control.writable),
-  );
-  if (reading) return { is: "reading", part: reading };
-  if (parts.length === 0 && device.resources.length > 0) return { is: "open", resources: device.resources.length };
-  return { is: "none" };
-}
-
-const isMeasure = (control: Control) => ["temperature", "level", "position"].includes(control.shape.is);
-
 /** `connected`: our own link to the server is up. */
 export function tileOf(device: Device, connected: boolean): TileView {
   const parts = device.controls.map((control) => ({
@@ -78,8 +55,8 @@ export function tileOf(device: Device, connected: boolean): TileView {
     fact: factOf(device, control),
     wish: wishOf(device, control),
   }));
-  const toggle = parts.find(({ control }) => control.shape.is === "switch" && control.writable) ?? null;
   const feature = featureOf(device, parts);
+  const toggle = toggleOf(parts, feature);
   const away = !connected && device.path !== "lan";
   const live = !away && device.presence === "online";
   const wishes = live ? parts.filter(({ wish }) => wish) : [];
@@ -87,9 +64,8 @@ export function tileOf(device: Device, connected: boolean): TileView {
   const pending = wishes.find(({ wish }) => !wish?.failed) ?? null;
   const shown = [toggle, "part" in feature ? feature.part : null].filter((part) => part !== null);
   const ages = shown.flatMap(({ fact }) => (fact ? [fact.atMs] : []));
-  const on = toggle ? toggle.fact?.value === true : false;
-  const colour = parts.find(({ control }) => control.shape.is === "colour");
-  const rgb = on && colour ? readRgb(colour.fact?.value) : null;
+  const on = toggle !== null && isPower(toggle.control) && toggle.fact?.value === true;
+  const rgb = on ? colourOf(parts) : null;
   const base = {
     live,
     toggle,
@@ -100,7 +76,11 @@ export function tileOf(device: Device, connected: boolean): TileView {
     glow: rgb && glowOf(rgb),
     atMs: ages.length > 0 ? Math.min(...ages) : null,
   };
-  const fact = factWords(device, parts, feature, away);
+  const fact = factWords(device, parts, feature, toggle, away);
+  /** What is neither switched nor moved on the tile is said with its name. */
+  const isShown = (part: Part) => part === toggle || ("part" in feature && feature.part === part) || parts.length === 1;
+  const named = (part: Part, text: string) =>
+    isShown(part) || part.control.shape.is === "level" ? text : words.control.titled(nameOf(part.control), text);
   if (away) return { ...base, is: "away", words: fact, extra: null };
   if (device.presence === "offline") {
     const gone = device.lastSeenAtMs;
@@ -113,7 +93,11 @@ export function tileOf(device: Device, connected: boolean): TileView {
   }
   if (pending?.wish) {
     const is = typeof pending.fact?.value === "number" ? sayIn(device, pending.control, pending.fact.value) : null;
-    const wanted = wishWords(device, pending.control, pending.wish.value);
+    const said = sayIn(device, pending.control, pending.wish.value);
+    const wanted =
+      isShown(pending) || !said
+        ? wishWords(device, pending.control, pending.wish.value)
+        : words.tile.askedOf(nameOf(pending.control), said);
     return { ...base, is: "pending", words: wanted, extra: is && words.tile.isAt(is) };
   }
   if (failed?.wish?.failed) {
@@ -123,7 +107,7 @@ export function tileOf(device: Device, connected: boolean): TileView {
     return {
       ...base,
       is: "failed",
-      words: still ? words.tile.still(short, still.toLowerCase()) : words.tile.failed(short),
+      words: still ? words.tile.still(short, named(failed, still.toLowerCase())) : words.tile.failed(short),
       extra: wanted && words.tile.wasAsked(wanted.toLowerCase()),
     };
   }
@@ -132,42 +116,44 @@ export function tileOf(device: Device, connected: boolean): TileView {
 }
 
 /** What it reports, in words; for a thermostat that is what it measures. */
-function factWords(device: Device, parts: readonly Part[], feature: Feature, away: boolean): string {
-  const said: string[] = [];
-  for (const { control, fact } of parts) {
-    if (!fact || (feature.is === "reading" && feature.part.control === control)) continue;
-    const text = sayIn(device, control, fact.value);
-    if (!text) continue;
-    if (control.shape.is === "temperature" && control.writable) {
-      if (!parts.some((other) => isMeasured(other))) said.push(words.tile.wantedShort(text));
-    } else if (control.rt.endsWith(".temperature")) said.unshift(away ? words.tile.then(text) : words.tile.now(text));
-    else if (control.rt.endsWith(".humidity")) said.push(`${words.control.titles.humidity} ${text}`);
-    else if (control.rt.endsWith(".battery")) continue;
-    else if (control.shape.is === "level" && /^[\d.−]+$/.test(text)) said.push(`${titleOf(device, control)} ${text}`);
-    else said.push(text);
-    if (control.shape.is === "switch" && fact.value === false) break;
-  }
+function factWords(
+  device: Device,
+  parts: readonly Part[],
+  feature: Feature,
+  toggle: Part | null,
+  away: boolean,
+): string {
+  const said = tileWords(device, parts, feature, toggle, away);
   if (said.length > 0) return said.slice(0, 3).join(" · ");
-  if (device.controls.length === 0 && device.resources.length > 0)
-    return kindOf(device) === "unknown" ? words.kinds.unknown : words.kinds[kindOf(device)];
-  if (feature.is === "reading" && feature.part.fact) return words.kinds[kindOf(device)];
+  if (device.controls.length === 0 && device.resources.length > 0) return kindWord(device);
+  const never = (part: Part) => ["buttons", "collection", "hidden"].includes(part.control.shape.is);
+  if (parts.some(({ fact }) => fact !== null) || (parts.length > 0 && parts.every(never))) return kindWord(device);
   return device.described ? words.tile.nothingKnown : words.tile.reading;
 }
 
-const isMeasured = ({ control, fact }: Part) =>
-  control.rt.endsWith(".temperature") && !control.writable && fact !== null;
+/** The colour of a light, whichever way it tells it. */
+function colourOf(parts: readonly Part[]): Rgb | null {
+  for (const { control, fact } of parts) {
+    const { shape } = control;
+    if (shape.is === "colour") return readRgb(fact?.value, shape.most);
+    const hue = shape.is === "hue" ? numberOf(fact?.value) : null;
+    if (shape.is === "hue" && hue !== null && shape.max > shape.min)
+      return fromHsv(((hue - shape.min) / (shape.max - shape.min)) * 360, 1, 1);
+  }
+  return null;
+}
 
 /** “Asked for 80 %…”. */
 export function wishWords(device: Device, control: Control, wanted: JsonValue): string {
   if (control.shape.is === "switch") return wanted === true ? words.tile.askedOn : words.tile.askedOff;
   if (control.shape.is === "lock") return isLocked(wanted) ? words.tile.askedLock : words.tile.askedUnlock;
-  return words.tile.askedFor(sayIn(device, control, wanted) ?? JSON.stringify(wanted));
+  return words.tile.askedFor(sayIn(device, control, wanted) ?? asItIs(control, wanted));
 }
 
 function extraOf(device: Device, feature: Feature): string | null {
   if (feature.is === "open") return device.deviceType;
-  const battery = device.controls.find((control) => control.rt.endsWith(".battery"));
+  const battery = device.controls.find(isCharge);
   const charge = battery && factOf(device, battery);
-  if (battery && charge) return `${words.control.titles.battery} ${sayIn(device, battery, charge.value) ?? ""}`.trim();
-  return null;
+  const said = battery && charge && sayIn(device, battery, charge.value);
+  return said ? words.control.titled(nameOf(battery), said) : null;
 }

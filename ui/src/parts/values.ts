@@ -1,32 +1,65 @@
-/** Facts and wishes of a control, and how a value is said. Pure. */
+/** Facts and wishes of a control: what was reported, what was asked, and how a wish is written. Pure. */
 import type { Control } from "../host/bindings/Control";
 import type { Device } from "../host/bindings/Device";
 import type { Error as Failure } from "../host/bindings/Error";
 import type { Path } from "../host/bindings/Path";
 import type { JsonValue } from "../host/bindings/serde_json/JsonValue";
-import { words } from "../words";
-import { colourName, readRgb } from "./colour";
 
 export type Fact = { value: JsonValue; atMs: number; via: Path };
 export type Wanted = { value: JsonValue; sinceMs: number; failed: Failure | null };
+/** What is asked of one resource. */
+export type Asked = { [property: string]: JsonValue };
 
-function property(value: JsonValue | undefined, name: string): JsonValue | undefined {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
+export function property(value: JsonValue | undefined, name: string): JsonValue | undefined {
+  if (typeof value !== "object" || value === null || Array.isArray(value) || !Object.hasOwn(value, name))
+    return undefined;
   return value[name];
+}
+
+/** A control's own part of a representation: its property, or all properties of a schedule. */
+function partOf(control: Control, value: JsonValue | undefined): JsonValue | undefined {
+  const { shape } = control;
+  if (shape.is !== "schedule") return property(value, control.property);
+  const part: Asked = {};
+  for (const name of [control.property, shape.stop, shape.minutes]) {
+    const own = name === null ? undefined : property(value, name);
+    if (name !== null && own !== undefined && own !== null) part[name] = own;
+  }
+  return Object.keys(part).length > 0 ? part : undefined;
 }
 
 /** What the device reported for this control. */
 export function factOf(device: Device, control: Control): Fact | null {
   const reported = device.values[control.href];
-  const value = property(reported?.value, control.property);
+  const value = partOf(control, reported?.value);
   return reported && value !== undefined && value !== null ? { value, atMs: reported.atMs, via: reported.via } : null;
 }
 
 /** What was asked for this control and is not a fact yet. */
 export function wishOf(device: Device, control: Control): Wanted | null {
   const wish = device.wishes[control.href];
-  const value = property(wish?.wanted, control.property);
+  const value = partOf(control, wish?.wanted);
   return wish && value !== undefined ? { value, sinceMs: wish.sinceMs, failed: wish.failed } : null;
+}
+
+/** What is sent for a wish: the property, or the whole schedule. */
+export function askedOf(control: Control, value: JsonValue): Asked {
+  const whole = control.shape.is === "schedule" && typeof value === "object" && value !== null;
+  return whole && !Array.isArray(value) ? value : { [control.property]: value };
+}
+
+/** A representation without what may only be counted. `left`: the properties that were taken out. */
+export function withoutHidden(
+  device: Device,
+  href: string,
+  value: JsonValue,
+): { value: JsonValue; left: readonly Control[] } {
+  const hidden = device.controls.filter((control) => control.href === href && control.shape.is === "hidden");
+  const left = hidden.filter((control) => property(value, control.property) !== undefined);
+  if (left.length === 0 || typeof value !== "object" || value === null || Array.isArray(value))
+    return { value, left: [] };
+  const names = left.map((control) => control.property);
+  return { value: Object.fromEntries(Object.entries(value).filter(([name]) => !names.includes(name))) as Asked, left };
 }
 
 export const numberOf = (value: JsonValue | undefined): number | null =>
@@ -42,88 +75,6 @@ export const isLocked = (value: JsonValue | undefined): boolean | null => {
 export const saysClosed = (device: Device): boolean =>
   device.deviceType === "oic.d.blind" || device.deviceType === "oic.d.shade";
 
-/** Whole numbers stay whole, half degrees keep their half. */
-const digitsOf = (step: number) => (step > 0 && step < 1 ? 1 : 0);
-
-/** Our choice: 0 … 3 are speeds to be called by number; 0 … 255 is a share. */
-const FEW_STEPS = 10;
-
-/** A number with its unit; a wide range without a unit is said as a share of itself. */
-export function sayNumber(control: Control, value: number): string {
-  const { shape } = control;
-  const n = words.common.number;
-  switch (shape.is) {
-    case "level":
-    case "position": {
-      const span = shape.max - shape.min;
-      const own = shape.unit !== "%" && (shape.unit || span <= FEW_STEPS);
-      if (own) return `${n(value, digitsOf(shape.step))} ${shape.unit ?? ""}`.trim();
-      return span > 0 ? `${n(((value - shape.min) / span) * 100, 0)} %` : n(value);
-    }
-    case "temperature":
-      return `${value.toFixed(1).replace("-", "−")}°`;
-    case "reading":
-      return shape.unit?.startsWith("°") ? `${n(value)}°` : shape.unit ? `${n(value)} ${shape.unit}` : n(value);
-    default:
-      return n(value);
-  }
-}
-
-/** A control's value in words: “On”, “60 %”, “Locked”, “peach”. Null: it is none that this control can have. */
-function say(control: Control, value: JsonValue): string | null {
-  switch (control.shape.is) {
-    case "switch":
-      return value === true ? words.tile.on : value === false ? words.tile.off : null;
-    case "motion":
-      return value === true ? words.tile.motion : value === false ? words.tile.noMotion : null;
-    case "lock": {
-      const locked = isLocked(value);
-      if (locked === null) return typeof value === "string" ? words.tile.jammed(value) : null;
-      return locked ? words.tile.locked : words.tile.unlocked;
-    }
-    case "colour": {
-      const rgb = readRgb(value);
-      return rgb && colourName(rgb);
-    }
-    default: {
-      const number = numberOf(value);
-      if (number !== null) return sayNumber(control, number);
-      return typeof value === "string"
-        ? value
-        : typeof value === "boolean"
-          ? value
-            ? words.tile.on
-            : words.tile.off
-          : null;
-    }
-  }
-}
-
-/** As `say`, in the words of this device: blinds say how far they are closed. */
-export const sayIn = (device: Device, control: Control, value: JsonValue): string | null =>
-  control.shape.is === "position" ? positionWords(device, control, value) : say(control, value);
-
-/** “60 % closed” for a blind, “40 % open” for the rest. */
-function positionWords(device: Device, control: Control, value: JsonValue): string | null {
-  const open = numberOf(value);
-  const { shape } = control;
-  if (open === null || shape.is !== "position" || shape.max <= shape.min) return null;
-  const closed = saysClosed(device);
-  const share = (closed ? shape.max - open : open - shape.min) / (shape.max - shape.min);
-  const text = `${words.common.number(share * 100, 0)} %`;
-  return closed ? words.tile.closed(text) : words.tile.openBy(text);
-}
-
-/** A control's title on the device page. */
-export function titleOf(device: Device, control: Control): string {
-  const titles = words.control.titles;
-  const { rt, shape, property: name } = control;
-  if (rt.endsWith(".humidity")) return titles.humidity;
-  if (rt.endsWith(".battery")) return titles.battery;
-  if (rt.endsWith("energy.consumption")) return name === "power" ? titles.consumption : titles.energy;
-  if (rt.endsWith(".temperature")) return control.writable ? titles.target : titles.temperature;
-  if (rt.endsWith("fanspeed") || rt.endsWith("airflow")) return titles.fan;
-  if (shape.is === "level" && device.controls.some((other) => other.rt.includes(".light.")) && rt.includes("dimming"))
-    return titles.brightness;
-  return titles[shape.is];
-}
+/** What is chosen, as a list; nothing where nothing is known. */
+export const chosenOf = (value: JsonValue | undefined): JsonValue[] =>
+  value === undefined || value === null ? [] : Array.isArray(value) ? value : [value];

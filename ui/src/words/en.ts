@@ -1,7 +1,9 @@
 /** Every word of the window, in English. Short, plain, and never more than is known. */
+import { controls } from "./controls";
 import { devices } from "./devices";
 import { failures } from "./failures";
 import { onboarding } from "./onboarding";
+import { properties } from "./properties";
 
 /** `1 device`, `4 devices`. */
 export const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
@@ -10,6 +12,8 @@ const deviceCount = (n: number) => count(n, "device", "devices");
 export const en = {
   app: "Homeward",
   failures,
+  properties,
+  ...controls,
   ...devices,
   ...onboarding,
 
@@ -27,6 +31,15 @@ export const en = {
     clock: (ms: number) => new Date(ms).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" }),
     day: (ms: number) =>
       new Date(ms).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" }),
+    dayCount: (n: number) => count(n, "day", "days"),
+    moment: (ms: number) =>
+      new Date(ms).toLocaleString("en-GB", {
+        day: "numeric",
+        month: "short",
+        year: "numeric",
+        hour: "2-digit",
+        minute: "2-digit",
+      }),
     age: (ms: number): string => {
       const s = Math.max(0, Math.round(ms / 1000));
       if (s < 60) return `${s} s`;
