@@ -79,14 +79,15 @@ export const emptySnapshot = (): Snapshot => ({
   prefill: null,
 });
 
-type Value = {
+export type Value = {
   control: Omit<Control, "href" | "property" | "rt"> & Partial<Pick<Control, "property">>;
   href: string;
   rt: string;
-  value: { [property: string]: JsonValue };
+  /** Null: nothing was reported yet. */
+  value: { [property: string]: JsonValue } | null;
 };
 
-const range = (min: number, max: number, step: number, unit: string | null) => ({ min, max, step, unit });
+export const range = (min: number, max: number, step: number, unit: string | null) => ({ min, max, step, unit });
 const control = (
   href: string,
   rt: string,
@@ -121,7 +122,7 @@ const watts = (w: number) =>
   control("/energy", "oic.r.energy.consumption", { is: "reading", unit: "W" }, false, { power: w });
 const motion = (moves: boolean) => control("/motion", "oic.r.sensor.motion", { is: "motion" }, false, { value: moves });
 
-type Told = {
+export type Told = {
   name: string;
   type: string;
   make: string | null;
@@ -140,7 +141,7 @@ type Told = {
 
 const MINUTE = 60_000;
 
-function tell(told: Told): Device {
+export function tell(told: Told): Device {
   const { name, type, make, model = null, values = [], path = "lan", ms = 5, presence = "online", ago = 0 } = told;
   const own = { status: "Connected", address: account.server, port: account.port };
   const lan: Told["lan"] =
@@ -186,17 +187,21 @@ function tell(told: Told): Device {
     latencyMs: presence === "online" && inAccount ? ms : null,
     resources:
       told.resources ??
-      values.map(({ href, rt }) => ({ href, rt: [rt], if: ["oic.if.a", "oic.if.baseline"], observable: true })),
+      values
+        .filter(({ href }, place) => values.findIndex((other) => other.href === href) === place)
+        .map(({ href, rt }) => ({ href, rt: [rt], if: ["oic.if.a", "oic.if.baseline"], observable: true })),
     controls: inAccount
       ? values.map(({ control: each, href, rt, value }) => ({
           ...each,
           href,
           rt,
-          property: each.property ?? Object.keys(value)[0] ?? "value",
+          property: each.property ?? Object.keys(value ?? {})[0] ?? "value",
         }))
       : [],
     values: inAccount
-      ? Object.fromEntries(values.map(({ href, value }) => [href, { value, atMs, via: path ?? "xmpp" }]))
+      ? Object.fromEntries(
+          values.flatMap(({ href, value }) => (value ? [[href, { value, atMs, via: path ?? "xmpp" }]] : [])),
+        )
       : {},
     wishes: {},
     trouble: null,

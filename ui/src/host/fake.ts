@@ -26,6 +26,7 @@ import type { StepState } from "./bindings/StepState";
 import type { JsonValue } from "./bindings/serde_json/JsonValue";
 import { formOf } from "../state";
 import { account, certificate, emptySnapshot, fingerprint, nearby, online, story } from "./fake-story";
+import { showroom } from "./fake-showroom";
 import type { Host, WrittenRequest } from "./host";
 
 export const failure = (code: Code, details: string | null = null): Failure => ({
@@ -456,6 +457,8 @@ export function draftHost(query: URLSearchParams): FakeHost {
           devices,
           connection: { state: "refused", error: failure("not-authorized", "not-authorized") },
         });
+      case "showroom":
+        return new FakeHost({ ...signedIn, devices: showroom() });
       case "many":
         return new FakeHost({ ...signedIn, devices: many(Number(query.get("n") ?? 1000)) });
       default:
