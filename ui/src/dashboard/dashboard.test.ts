@@ -1,6 +1,7 @@
 import { fireEvent, screen, waitFor } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
 import { failure, FakeHost, many } from "../host/fake";
+import { showroom } from "../host/fake-showroom";
 import { at, maybe, openWindow, signedIn, until, visit } from "../test-home";
 import { violations } from "../test-setup";
 
@@ -208,6 +209,35 @@ describe("a lock", () => {
     await waitFor(() => expect(at("lock-front-door").textContent).toBe("Lock"));
     await fireEvent.click(at("lock-front-door"));
     expect(host.asked).toEqual(['set front-door /lock {"lockState":"Locked"}']);
+  });
+});
+
+describe("a tile of another kind", () => {
+  const showing = () => atHome({ devices: showroom() });
+
+  it("has its choice, sent as the device offers it", async () => {
+    const host = showing();
+    await openWindow(host);
+    await fireEvent.change(at("choice-washing-machine"), { target: { value: "2" } });
+    expect(host.asked).toEqual(['set washing-machine /run {"currentMachineState":"pause"}']);
+    expect(await violations()).toEqual([]);
+  });
+
+  it("asks before it sounds the alarm", async () => {
+    const host = atHome({
+      devices: showroom().map((device) => ({
+        ...device,
+        controls: device.controls.filter(({ href }) => href === "/siren"),
+      })),
+    });
+    await openWindow(host);
+    await fireEvent.click(at("toggle-security-panel"));
+    expect(screen.getByRole("alertdialog").textContent).toContain("Turn on the alarm of Security panel?");
+    expect(host.asked).toEqual([]);
+    await fireEvent.click(at("confirm-go"));
+    expect(host.asked).toEqual(['set security-panel /siren {"status":true}']);
+    await waitFor(() => expect(at("tile-security-panel").textContent).toContain("Alarm on"));
+    expect(at("tile-security-panel").dataset.is).toBe("idle");
   });
 });
 
