@@ -51,8 +51,9 @@ export function beforeSetting(device: Device, control: Control, value: JsonValue
 /** Before a button is pressed. */
 export function beforePressing(device: Device, control: Control, press: Press): Question | null {
   if (!control.confirm) return null;
-  if (press.name === "rb") return of(device, say.rb, "refresh");
-  if (press.name === "fr") return of(device, say.fr, "warning", true);
+  const isCare = control.rt === "oic.wk.mnt";
+  if (isCare && press.name === "rb") return of(device, say.rb, "refresh");
+  if (isCare && press.name === "fr") return of(device, say.fr, "warning", true);
   if (press.name === "picture-reset") return of(device, say["picture-reset"], "undo", true);
   const { title, text, go, keep } = say.other;
   return of(device, { title: (name) => title(sayPress(control, press.name), name), text, go, keep }, "warning");

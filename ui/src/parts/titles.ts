@@ -8,11 +8,12 @@ const PLAIN = ["value", "state", "status"];
 /** Our choice: a longer name is cut. */
 const MAX_NAME = 64;
 
-/** A word from a table, by type and property, else by property. Names come from devices: `constructor` is none. */
+/** A word from a table, by type and property, else by property: but a vendor's own `map` need not be OCF's. */
 export function lookUp<T>(table: { [name: string]: T }, { rt, property }: Control): T | undefined {
-  return entry(table, `${rt} ${property}`) ?? entry(table, property);
+  return entry(table, `${rt} ${property}`) ?? (rt.startsWith("oic.") ? entry(table, property) : undefined);
 }
 
+/** Names come from devices: `constructor` is none of the table's. */
 export const entry = <T>(table: { [name: string]: T }, name: string): T | undefined =>
   Object.hasOwn(table, name) ? table[name] : undefined;
 

@@ -40,6 +40,7 @@ describe("a title", () => {
     ["x.vendor.r.tune", "value", "Tune"],
     ["x.vendor.r.tune", "maxLoopCount", "Max loop count"],
     ["x.vendor.r.tune", "x_fade-time", "X fade time"],
+    ["x.vendor.r.tune", "map", "Map"],
     ["x.vendor.r.tune", "constructor", "Constructor"],
     ["x.vendor.r.tune", "--", "--"],
   ])("of %s %s is %s", (rt, property, title) => {

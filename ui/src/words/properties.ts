@@ -1,6 +1,7 @@
 /**
  * Words for what resources hold: a name per property, and for what it can be. What is not here is named by its own
- * name, split into words (`parts/titles.ts`). `type property` comes before `property`.
+ * name, split into words (`parts/titles.ts`). `type property` comes before `property`, which is for the standard's
+ * types.
  */
 type Names = { [name: string]: string };
 
@@ -406,8 +407,8 @@ export const properties = {
 
   /** What is pressed. */
   presses: {
-    rb: "Restart",
-    fr: "Factory reset",
+    "oic.wk.mnt rb": "Restart",
+    "oic.wk.mnt fr": "Factory reset",
     picturereset: "Reset the picture",
     "oic.r.dali off": "All off",
     "oic.r.dali full": "All on, full",
