@@ -25,9 +25,19 @@ use super::round::{ANSWER_TIME, Asker, Heard, Listing, What};
 use super::{LanDevice, LanEvent};
 use crate::view;
 
-/// The first rounds follow each other quickly: datagrams get lost, and a person is waiting. Our choice.
-const QUICK: [Duration; 4] =
-    [Duration::from_millis(300), Duration::from_millis(700), Duration::from_millis(1500), Duration::from_millis(2500)];
+/// The first rounds follow each other quickly: datagrams get lost, and a person is waiting. Our choice: eight within the
+/// first three seconds; where every third datagram is lost, half of the devices are missed by one round, and one in 250
+/// by all of them.
+const QUICK: [Duration; 8] = [
+    Duration::from_millis(100),
+    Duration::from_millis(200),
+    Duration::from_millis(300),
+    Duration::from_millis(400),
+    Duration::from_millis(500),
+    Duration::from_millis(500),
+    Duration::from_millis(600),
+    Duration::from_millis(1400),
+];
 /// Then every 5 s in the first minute, every 10 s in the first five, every 30 s after. Our choice.
 const STEADY: [(Duration, Duration); 2] =
     [(Duration::from_secs(60), Duration::from_secs(5)), (Duration::from_secs(300), Duration::from_secs(10))];
