@@ -384,9 +384,13 @@ impl Known {
         self.view.values.insert(href, Reported { value, at_ms, via });
     }
 
-    /// A wish; returns its number.
+    /// A wish; returns its number. What is wished of other properties of the resource meanwhile stays wished.
     pub(super) fn wish(&mut self, href: &Href, wanted: Value) -> u64 {
         let href = plain(href);
+        let wanted = match self.view.wishes.remove(&href) {
+            Some(before) if before.failed.is_none() => merged(before.wanted, wanted),
+            _ => wanted,
+        };
         self.wish_serial += 1;
         self.wish_serials.insert(href.clone(), self.wish_serial);
         self.view.wishes.insert(href, Wish { wanted, since_ms: now_ms(), failed: None });

@@ -196,6 +196,26 @@ fn an_answer_to_an_older_wish_does_not_end_a_newer_one() {
 }
 
 #[test]
+fn a_wish_for_one_property_leaves_the_wish_for_another_and_takes_the_place_of_one_for_the_same() {
+    let mut lamp = lamp();
+    let wanted = |lamp: &Known| lamp.view.wishes[&href("/light")].wanted.clone();
+    lamp.wish(&href("/light"), json!({"hue": 10}));
+    lamp.wish(&href("/light"), json!({"saturation": 20}));
+    let last = lamp.wish(&href("/light"), json!({"hue": 30}));
+    assert_eq!(wanted(&lamp), json!({"hue": 30, "saturation": 20}));
+    lamp.wish_failed(&href("/light"), last, Error::new(Code::NoAnswer, ""));
+    lamp.wish(&href("/light"), json!({"hue": 40}));
+    assert_eq!(wanted(&lamp), json!({"hue": 40}), "what failed is not wished any more");
+}
+
+#[test]
+fn nothing_secret_is_kept_of_a_value() {
+    let mut lamp = lamp();
+    lamp.report(&href("/light"), json!({"value": true, "password": "swordfish"}), true, Path::Lan, Instant::now());
+    assert_eq!(lamp.view.values[&href("/light")].value, json!({"value": true, "password": null}));
+}
+
+#[test]
 fn a_partial_answer_changes_only_what_it_names() {
     let mut lamp = lamp();
     lamp.report(&href("/light"), json!({"value": false, "n": "a"}), true, Path::Lan, Instant::now());
