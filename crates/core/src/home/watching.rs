@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Request};
-use homeward_protocol::oic::device::{DEVICE_URI, Description, PLATFORM_URI, Platform};
 use homeward_protocol::oic::controls;
+use homeward_protocol::oic::device::{DEVICE_URI, Description, PLATFORM_URI, Platform};
 use homeward_protocol::oic::discovery::{self, RES_URI};
 use homeward_protocol::oic::introspection::{self, Introspection};
 use serde_json::Value;
@@ -100,7 +100,8 @@ impl Inner {
             let answer = self.send(id, &Request::get(href), Via::Auto).await.ok()?;
             answer.body.filter(|_| answer.status == 200)
         };
-        if let Some(at) = self.state().device(id).and_then(Known::introspection_at)
+        let at = self.state().device(id).and_then(Known::introspection_at);
+        if let Some(at) = at
             && let Some(document) = read(at).await.as_ref().and_then(introspection::location)
             && let Some(introspection) = read(document).await.as_ref().and_then(Introspection::read)
         {

@@ -47,8 +47,16 @@ fn a_host_that_stands_for_several_devices_lists_a_port_for_each() {
     };
     let other = "6a4f0000-0000-4000-8000-0000000000ff";
     let devices = decode_value(json!([
-        link(LAMP, "/light", &[("coap://192.0.2.9:5", 1), ("coap://10.77.1.1:40002", 3), ("coap://10.77.1.1:40001", 2)]),
-        link(other, "/fan", &[("coaps://10.77.1.1:1", 1), ("coap+tcp://10.77.1.1:2", 1), ("coap://10.77.1.1:40003", 1)]),
+        link(
+            LAMP,
+            "/light",
+            &[("coap://192.0.2.9:5", 1), ("coap://10.77.1.1:40002", 3), ("coap://10.77.1.1:40001", 2)]
+        ),
+        link(
+            other,
+            "/fan",
+            &[("coaps://10.77.1.1:1", 1), ("coap+tcp://10.77.1.1:2", 1), ("coap://10.77.1.1:40003", 1)]
+        ),
     ]))
     .unwrap();
     let from: SocketAddr = "10.77.1.1:5683".parse().unwrap();

@@ -65,10 +65,10 @@ pub fn veiled(types: &[String], mut value: Value) -> Value {
     if let Some(properties) = value.as_object_mut() {
         let known = || table::types().filter(|(name, _)| types.iter().any(|rt| rt == name)).flat_map(|(_, rows)| *rows);
         for (name, value) in properties.iter_mut() {
-            if secret::is_secret(name) {
-                *value = Value::Null;
-            } else if known().any(|row| row.property == name && matches!(row.kind, Kind::Hidden)) {
+            if known().any(|row| row.property == name && matches!(row.kind, Kind::Hidden)) {
                 *value = value.as_array().map_or(Value::Null, |items| vec![Value::Null; items.len()].into());
+            } else if secret::is_secret(name) {
+                *value = Value::Null;
             }
         }
     }
