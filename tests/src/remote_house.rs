@@ -198,7 +198,10 @@ impl RemoteHouse {
                 let shown = snapshot.devices.iter().find(|shown| shown.id == device.di())?;
                 let read = |href: &Href| shown.values.contains_key(href);
                 let all = shown.described && shown.controls.iter().all(|control| read(&control.href));
-                all.then(|| shown.controls.iter().map(|control| control.href.clone()).collect::<Vec<_>>())
+                let observable =
+                    |href: &Href| shown.resources.iter().any(|resource| resource.href == *href && resource.observable);
+                let observed = shown.controls.iter().map(|control| control.href.clone()).filter(observable);
+                all.then(|| observed.collect::<Vec<_>>())
             };
             let shown = until_within(&self.home, &format!("{} on screen", device.key()), PATIENCE, seen).await;
             for href in shown {

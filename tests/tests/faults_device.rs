@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use homeward_core::Code;
+use homeward_protocol::crudn::Href;
 use homeward_tests::alone;
 use homeward_tests::fault_proxy::{BOTH, Cut};
 use homeward_tests::remote_house::{LIGHT, RemoteHouse, SWITCH, assert_honest, executed, is_connected, is_live};
@@ -118,6 +119,29 @@ fn a_device_that_does_it_and_does_not_say_so_is_asked_and_not_told_again() {
         assert_honest(&told, &arrived);
         assert_eq!(executed(&arrived), 1);
         house.shows_the_truth("lamp", LIGHT, AT_ONCE).await;
+    });
+}
+
+#[test]
+fn a_device_that_left_a_change_untold_and_a_press_unanswered_is_asked_for_all_that_is_shown() {
+    alone(async || {
+        let house = RemoteHouse::open(Kind::Prosody).await;
+        house.watches(&["lamp"]).await;
+        let lamp = house.devices.device("lamp");
+        lamp.stops_answering();
+        // Nobody is told, then or later; and the press has nothing to do with it.
+        lamp.set_value("/dimming", json!({"dimmingSetting": 7}));
+        let press = house.switches("lamp", LIGHT, true);
+        house.reaches("lamp", LIGHT).await;
+        lamp.answers_again();
+        let told = press.outcome(GIVEN_UP_WITHIN).await;
+        assert_eq!(told.unwrap_err().code, Code::OutcomeUnknown);
+        house
+            .shows("lamp", "as it is", TRUE_WITHIN, |shown| {
+                let dimming = shown.values.get(&Href::new("/dimming").unwrap());
+                dimming.is_some_and(|dimming| dimming.value["dimmingSetting"] == json!(7))
+            })
+            .await;
     });
 }
 

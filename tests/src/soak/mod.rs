@@ -7,7 +7,7 @@
 mod ledger;
 mod plan;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::Write as _;
 use std::time::Duration;
 
@@ -97,6 +97,8 @@ struct Round {
 struct Soak {
     house: RemoteHouse,
     lamps: Vec<Device>,
+    /// Which of them hear and say nothing now.
+    mute: HashSet<usize>,
     ledger: Ledger,
     rounds: usize,
     round: Option<Round>,
@@ -130,7 +132,16 @@ impl Soak {
         let keys: Vec<&str> = lamps.iter().map(Device::key).collect();
         house.watches(&keys).await;
         let story = Story { seed, acts: VecDeque::new(), began: Instant::now() };
-        Soak { house, lamps, ledger: Ledger::default(), rounds: 0, round: None, first: Held::now(), story }
+        Soak {
+            house,
+            lamps,
+            mute: HashSet::new(),
+            ledger: Ledger::default(),
+            rounds: 0,
+            round: None,
+            first: Held::now(),
+            story,
+        }
     }
 
     async fn happens(&mut self, act: Act) {
@@ -142,10 +153,19 @@ impl Soak {
             Act::Pause(time) => sleep(time).await,
             Act::Press(lamp) => self.ledger.press(&self.house.home, lamp, &self.lamps[lamp]),
             Act::Read(lamp) => self.ledger.read(&self.house.home, &self.lamps[lamp]),
+            // What a mute device does not tell, and is not asked for, nobody can know before the next time that it is asked.
+            Act::Hand(lamp) if self.mute.contains(&lamp) => {}
             Act::Hand(lamp) => by_hand(&self.lamps[lamp]),
             Act::Ours(fault) => befalls_link(&self.house.link, fault).await,
             Act::Theirs(fault) => befalls_link(&self.house.devices_link, fault).await,
-            Act::Device(lamp, fault) => befalls_device(&self.lamps[lamp], &fault),
+            Act::Device(lamp, fault) => {
+                match fault {
+                    DeviceFault::Silent => drop(self.mute.insert(lamp)),
+                    DeviceFault::Well => drop(self.mute.remove(&lamp)),
+                    DeviceFault::SwitchedOff | DeviceFault::Slow(_) | DeviceFault::Swallows(_) => {}
+                }
+                befalls_device(&self.lamps[lamp], &fault);
+            }
             Act::Server(fault) => self.befalls_server(fault).await,
             Act::Peace => self.peace().await,
         }
@@ -182,6 +202,7 @@ impl Soak {
         self.house.server.thaw();
         self.house.link.heal().await;
         self.house.devices_link.heal().await;
+        self.mute.clear();
         for lamp in &self.lamps {
             befalls_device(lamp, &DeviceFault::Well);
         }

@@ -15,7 +15,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::devices::{Known, fulfils};
+use super::devices::{Known, fulfils, is_representation};
 use super::paths::{Route, Routes};
 use super::{Inner, state};
 use crate::error::{Code, Error};
@@ -62,6 +62,16 @@ impl Inner {
         known.routes(via, method, href)
     }
 
+    /// What a person asks. A device that leaves it unanswered may have left changes untold too: what is on screen of it
+    /// is asked for anew.
+    pub(super) async fn ask(&self, id: &str, request: &Request, via: Via) -> Result<Answer, Error> {
+        let answered = self.send(id, request, via).await;
+        if answered.as_ref().is_err_and(|error| matches!(error.code, Code::NoAnswer | Code::OutcomeUnknown)) {
+            self.state().change_known(id, |known| known.silences += 1);
+        }
+        answered
+    }
+
     /// One request, over the other path where the first one fails it; what it tells of the device's values is kept.
     pub(super) async fn send(&self, id: &str, request: &Request, via: Via) -> Result<Answer, Error> {
         let Routes { first, second } = self.routes(id, via, request.method, &request.href)?;
@@ -104,7 +114,7 @@ impl Inner {
             let told = response
                 .body
                 .clone()
-                .filter(|body| response.status.is_success() && body.is_object() && !holds_password);
+                .filter(|body| response.status.is_success() && is_representation(body) && !holds_password);
             if let Some(value) = told {
                 known.report(&request.href, value, request.method == Method::Get, path, at);
             }
@@ -190,7 +200,7 @@ impl Inner {
             .state()
             .change_known(id, |known| known.wish(&href, wanted.clone()))
             .ok_or_else(|| Error::new(Code::DeviceUnknown, format!("no device {id} is known")))?;
-        let outcome = match self.send(id, &Request::post(href.clone(), wanted.clone()), Via::Auto).await {
+        let outcome = match self.ask(id, &Request::post(href.clone(), wanted.clone()), Via::Auto).await {
             Ok(answer) if !(200..300).contains(&answer.status) => Err(refused(&answer)),
             Ok(answer) if answer.body.as_ref().is_some_and(|body| fulfils(body, &wanted)) => Ok(()),
             // An answer without the value says that the request was taken, not that it is so.

@@ -40,6 +40,8 @@ pub(super) struct Known {
     pub(super) told: Told,
     /// How often it came online: what it told before may be old.
     pub(super) arrivals: u64,
+    /// How often it left a person's request unanswered.
+    pub(super) silences: u64,
     /// Numbers the wishes, so that an answer to an older one does not end a newer.
     wish_serial: u64,
     /// When each value came.
@@ -129,6 +131,7 @@ impl Known {
             onboarded_here,
             told: Told::default(),
             arrivals: 0,
+            silences: 0,
             wish_serial: 0,
             told_at: BTreeMap::new(),
             paths: Paths::default(),
@@ -464,6 +467,11 @@ fn merged(before: Value, change: Value) -> Value {
         }
         (_, change) => change,
     }
+}
+
+/// Whether this is a resource's representation: properties, or a collection's links.
+pub(super) fn is_representation(body: &Value) -> bool {
+    body.is_object() || body.is_array()
 }
 
 /// Whether a representation has every wanted property, numbers compared as numbers.

@@ -302,7 +302,7 @@ impl Home {
     /// [`crate::Code::NotReachable`], [`crate::Code::NoAnswer`], [`crate::Code::OutcomeUnknown`] and the like; a status that the device
     /// answers with is no error.
     pub async fn request(&self, id: &str, request: Request, via: Via) -> Result<Answer, Error> {
-        self.inner.send(id, &request, via).await
+        self.inner.ask(id, &request, via).await
     }
 
     /// Asks for a value: a wish at once, a fact once the device reports it.

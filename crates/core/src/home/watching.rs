@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Inner;
 use super::control::Observation;
-use super::devices::Known;
+use super::devices::{Known, is_representation};
 use crate::error::Code;
 use crate::remote::Arrival;
 use crate::view::{Device, Via};
@@ -118,12 +118,12 @@ async fn attend(inner: Arc<Inner>, id: String) {
     loop {
         let reachable = inner.until(|state| state.device(&id).and_then(|known| known.view.path)).await;
         let Some(path) = reachable else { return };
-        let arrivals = |state: &super::State| state.device(&id).map_or(0, |known| known.arrivals);
-        let before = arrivals(&inner.state());
-        // Also where it came back before it was seen to go: what it says of itself may be new.
+        let unsure = |state: &super::State| state.device(&id).map(|known| (known.arrivals, known.silences));
+        let before = unsure(&inner.state());
+        // Also where it came back before it was seen to go, or did not answer: what it has told may not be all.
         let lost = inner.until(|state| {
             let gone = !state.device(&id).is_some_and(|known| known.holds(path));
-            (gone || arrivals(state) != before).then_some(())
+            (gone || unsure(state) != before).then_some(())
         });
         tokio::select! {
             _ = lost => {}
@@ -217,7 +217,7 @@ async fn follow_observation(
         };
         observed |= response.observe.is_some();
         confirmed_at = Instant::now();
-        if let Some(value) = response.body.filter(|value| response.status.is_success() && value.is_object()) {
+        if let Some(value) = response.body.filter(|value| response.status.is_success() && is_representation(value)) {
             inner.state().change_known(id, |known| known.report(href, value.clone(), true, observation.via, at));
             last = Some(value);
         }
