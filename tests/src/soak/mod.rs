@@ -11,7 +11,8 @@ use std::collections::{HashSet, VecDeque};
 use std::io::Write as _;
 use std::time::Duration;
 
-use homeward_core::view::Connection;
+use homeward_core::view::{Connection, Via};
+use homeward_protocol::crudn::{Href, Request};
 use homeward_simulator::{Device, Kind as Appliance, Scenario};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -213,6 +214,7 @@ impl Soak {
         self.ledger.outcomes().await;
         // What lay on its way has arrived by now: everything since went the same way behind it.
         self.is_true().await;
+        self.answers().await;
         for lamp in 0..LAMPS {
             self.ledger.press(&self.house.home, lamp, &self.lamps[lamp]);
         }
@@ -252,6 +254,18 @@ impl Soak {
                         self.house.home.try_now();
                     }
                 }
+            }
+        }
+    }
+
+    /// Each lamp answers over the link: a cut that came just before the peace has been noticed by now, and is over.
+    async fn answers(&self) {
+        let end = Instant::now() + WHOLE_WITHIN;
+        let light = Href::new(LIGHT).expect("a path");
+        for lamp in &self.lamps {
+            while let Err(error) = self.house.home.request(lamp.di(), Request::get(light.clone()), Via::Xmpp).await {
+                assert!(Instant::now() < end, "all is well, and {} does not answer: {error:?}", lamp.key());
+                self.comes_back().await;
             }
         }
     }

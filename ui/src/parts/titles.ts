@@ -38,7 +38,12 @@ export const lowerFirst = (text: string): string =>
 
 /** A control's title. */
 export function nameOf(control: Control): string {
-  const { rt, property, writable } = control;
+  const { rt, property, writable, shape } = control;
+  if (shape.is === "collection") {
+    // “Scenes”: a collection is called what its path says, if that is a word.
+    const last = control.href.split("?")[0]?.split("/").at(-1) ?? "";
+    if (/^\p{L}[\p{L}_-]+$/u.test(last)) return splitWords(last);
+  }
   if (rt.endsWith(".temperature") && writable) return words.control.target;
   const known = lookUp(words.properties.names, control);
   if (known) return known;
