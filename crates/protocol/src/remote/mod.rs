@@ -3,4 +3,4 @@
 pub mod ibb;
 pub mod jid;
 pub mod rest;
-mod shallow;
+pub(crate) mod shallow;

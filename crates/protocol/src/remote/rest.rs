@@ -3,6 +3,8 @@
 //! Scope: bytes ↔ [`Request`] and [`Response`]; the habits of peers that we tolerate. Non-scope: base64, blocks and
 //! sessions (`ibb`); which answer belongs to which request (the reader of the session).
 
+use std::borrow::Cow;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
@@ -173,22 +175,77 @@ fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() && !matches!(c, '\u{FFFE}' | '\u{FFFF}')).collect()
 }
 
+/// The parts of a payload, as they stand in it.
+pub(crate) struct Parts {
+    /// RA-19; whatever it says.
+    pub(crate) method: String,
+    /// The address, or the status line.
+    pub(crate) url: String,
+    /// By name.
+    pub(crate) headers: Vec<(String, String)>,
+    /// The text in the JSON container.
+    pub(crate) body: Option<String>,
+}
+
+impl Parts {
+    /// Takes a payload apart.
+    ///
+    /// # Errors
+    /// [`RestError::TooLong`], [`RestError::NotRest`].
+    pub(crate) fn read(bytes: &[u8]) -> Result<Self, RestError> {
+        let payload = payload(bytes)?;
+        let headers = payload.headers.into_iter().flat_map(|headers| headers.headers);
+        Ok(Self {
+            method: payload.url.method,
+            url: payload.url.text,
+            headers: headers.map(|header| (header.name, header.value)).collect(),
+            body: payload.body.and_then(|body| body.json).map(|json| json.text),
+        })
+    }
+
+    /// A payload of these parts.
+    pub(crate) fn write(self) -> String {
+        let headers = self.headers.iter().map(|(name, value)| header(name, value)).collect();
+        let json = self.body.map(|text| JsonText { text: text.replace(['\u{FFFE}', '\u{FFFF}'], "") });
+        let payload = Payload {
+            url: Url { method: self.method, text: self.url },
+            headers: Some(Headers { headers }),
+            body: json.map(|json| Body { json: Some(json) }),
+        };
+        // All that was read from XML can be written as such.
+        xso::to_vec(&payload).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+    }
+}
+
+/// A payload without the base64 that some peers put around it a second time.
+///
+/// # Errors
+/// [`RestError::NotRest`]: it is neither XML nor that.
+pub(crate) fn unpacked(bytes: &[u8]) -> Result<Cow<'_, [u8]>, RestError> {
+    let bytes = bytes.trim_ascii();
+    if bytes.starts_with(b"<") {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    decode_base64(bytes).map(Cow::Owned).ok_or_else(|| RestError::NotRest("not XML".to_owned()))
+}
+
+fn payload(bytes: &[u8]) -> Result<Payload, RestError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(RestError::TooLong);
+    }
+    let bytes = unpacked(bytes)?;
+    let read = xso::from_bytes(bytes.trim_ascii());
+    let Shallow::<Payload>(payload) = read.map_err(|error| RestError::NotRest(error.to_string()))?;
+    Ok(payload)
+}
+
 /// Reads one payload; tolerates any case of the method, prefixed namespaces, a missing reason, an `HTTP/x.y ` before
 /// the status, a bare path, and bytes that are themselves base64 of a `<rest>`.
 ///
 /// # Errors
 /// [`RestError`]; the session and the stream are not concerned.
 pub fn decode(bytes: &[u8]) -> Result<Rest, RestError> {
-    if bytes.len() > MAX_BYTES {
-        return Err(RestError::TooLong);
-    }
-    let again;
-    let mut bytes = bytes.trim_ascii();
-    if !bytes.starts_with(b"<") {
-        again = decode_base64(bytes).ok_or_else(|| RestError::NotRest("not XML".to_owned()))?;
-        bytes = again.trim_ascii();
-    }
-    let Shallow::<Payload>(payload) = xso::from_bytes(bytes).map_err(|error| RestError::NotRest(error.to_string()))?;
+    let payload = payload(bytes)?;
     let mut id = None;
     let mut observe = None;
     for header in payload.headers.into_iter().flat_map(|headers| headers.headers).take(MAX_HEADERS) {

@@ -9,7 +9,7 @@ use xso::{Context, FromEventsBuilder, FromXml};
 pub(super) const MAX_DEPTH: usize = 32;
 
 /// A payload within [`MAX_DEPTH`].
-pub(super) struct Shallow<T>(pub(super) T);
+pub(crate) struct Shallow<T>(pub(crate) T);
 
 impl<T: FromXml> FromXml for Shallow<T> {
     type Builder = Builder<T::Builder>;
@@ -20,7 +20,7 @@ impl<T: FromXml> FromXml for Shallow<T> {
 }
 
 /// Counts the levels on their way to the payload's own builder.
-pub(super) struct Builder<B> {
+pub(crate) struct Builder<B> {
     inner: B,
     depth: usize,
 }

@@ -9,7 +9,7 @@
 mod derived;
 mod draw;
 mod row;
-mod secret;
+pub(crate) mod secret;
 mod shape;
 mod table;
 #[cfg(test)]
