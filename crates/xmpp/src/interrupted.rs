@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::SinkExt as _;
 use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio_xmpp::xmlstream::XmppStreamElement;
 
 use crate::connect::{Stream, lost};
 use crate::failure::{Cause, Failure};
@@ -130,7 +131,11 @@ impl Live {
         }
         for element in self.resumption.unacknowledged() {
             match timeout_at(until, stream.feed(element)).await {
-                Ok(Ok(())) => {}
+                Ok(Ok(())) => {
+                    if let XmppStreamElement::Stanza(stanza) = element {
+                        self.ears.tell(true, stanza);
+                    }
+                }
                 Ok(Err(error)) => return Tried::Failed(lost(error)),
                 Err(_) => return Tried::Over,
             }

@@ -9,6 +9,7 @@
 
 mod certificate;
 mod connect;
+mod ear;
 mod failure;
 mod interrupted;
 mod live;
@@ -26,6 +27,7 @@ use xmpp_parsers::jid::BareJid;
 use zeroize::Zeroizing;
 
 pub use certificate::{Certificate, Fingerprint, NoFingerprint};
+pub use ear::Ear;
 pub use failure::{Cause, Failure, Layer};
 pub use sasl::Hash;
 pub use session::{Closed, Event, Handle, IqFailure, Place, Session};

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Weak;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use xmpp_parsers::stanza_error::{DefinedCondition, ErrorType, StanzaError};
 
 use crate::Account;
 use crate::connect::{Stream, ended, lost, unread};
+use crate::ear::{Ear, Ears};
 use crate::failure::Cause;
 use crate::resumption::Resumption;
 use crate::session::{Event, IqFailure};
@@ -65,6 +67,7 @@ const RECEIPT_WITHIN: Duration = Duration::from_millis(250);
 pub(crate) enum Order {
     Send(Box<Stanza>),
     Ask { to: Option<Jid>, payload: Box<IqPayload>, answer: oneshot::Sender<Result<Option<Element>, IqFailure>> },
+    ListenIn { with: FullJid, ear: Weak<dyn Ear> },
     Doubt,
     Close,
 }
@@ -83,6 +86,7 @@ pub(crate) struct Live {
     pub(crate) resumption: Resumption,
     /// When the server is to be told at the latest what we have.
     pub(crate) receipt_due: Option<Instant>,
+    pub(crate) ears: Ears,
     jid: FullJid,
     pub(crate) orders: mpsc::Receiver<Order>,
     events: PollSender<Event>,
@@ -132,6 +136,7 @@ impl Live {
             account,
             resumption: Resumption::new(keeps_sessions),
             receipt_due: None,
+            ears: Ears::default(),
             jid,
             orders,
             events: PollSender::new(events),
@@ -247,6 +252,7 @@ impl Live {
             }
             Some(Ok(Ok(Shallow(XmppStreamElement::Stanza(stanza))))) => {
                 self.resumption.took_one();
+                self.ears.tell(false, &stanza);
                 self.take(stanza).map_err(lost)?;
                 if self.receipt_due.is_some() && self.resumption.owes_receipt() {
                     self.write_receipt().map_err(lost)?;
@@ -311,6 +317,9 @@ impl Live {
         self.unflushed = true;
         let element = XmppStreamElement::Stanza(stanza);
         let written = Pin::new(&mut self.stream).start_send(&element);
+        if let (Ok(()), XmppStreamElement::Stanza(stanza)) = (&written, &element) {
+            self.ears.tell(true, stanza);
+        }
         let asks = self.resumption.sent(element, Instant::now());
         written?;
         if asks { self.write_nonza(Resumption::question()) } else { Ok(()) }
@@ -372,6 +381,10 @@ impl Live {
                 let iq = payload.assemble(IqHeader { from: None, to: to.clone(), id: id.clone() });
                 self.asked.insert(id, Asked { to, answer });
                 Some(iq.into())
+            }
+            Order::ListenIn { with, ear } => {
+                self.ears.add(with, ear);
+                None
             }
             Order::Doubt | Order::Close => None,
         }

@@ -2,7 +2,7 @@
 //!
 //! Scope: the [`Handle`] and the [`Event`]s. The task behind them is in `live`. Non-scope: beginning anew once it is over.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot};
@@ -18,6 +18,7 @@ use xmpp_parsers::roster::{Item, Roster};
 use xmpp_parsers::stanza_error::DefinedCondition;
 
 use crate::Account;
+use crate::ear::Ear;
 use crate::failure::Cause;
 use crate::live::{Live, Order};
 use crate::sasl::Hash;
@@ -233,6 +234,12 @@ impl Handle {
             Ok(_) | Err(IqFailure::Refused { .. }) => Ok(asked.elapsed()),
             Err(other) => Err(other),
         }
+    }
+
+    /// From now on the ear is told of each stanza that goes to this peer or comes from it, until it is dropped. Where the
+    /// queue is full, it is told nothing.
+    pub fn listen_in(&self, with: FullJid, ear: Weak<dyn Ear>) {
+        let _ = self.orders.try_send(Order::ListenIn { with, ear });
     }
 
     /// Asks for a sign of life at once: there is reason to doubt the connection. The session ends if none comes.
