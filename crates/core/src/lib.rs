@@ -10,6 +10,7 @@ mod home;
 pub mod lan;
 mod remote;
 mod store;
+mod tap;
 pub mod view;
 
 pub use config::Config;

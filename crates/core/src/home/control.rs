@@ -21,6 +21,7 @@ use super::{Inner, state};
 use crate::error::{Code, Error};
 use crate::lan::LanError;
 use crate::remote::{Arrival, RemoteError};
+use crate::tap::Tap;
 use crate::view::{Answer, Device, Path, Via};
 
 /// How many notifications a reader in the terminal may be behind.
@@ -74,11 +75,28 @@ impl Inner {
 
     /// One request, over the other path where the first one fails it; what it tells of the device's values is kept.
     pub(super) async fn send(&self, id: &str, request: &Request, via: Via) -> Result<Answer, Error> {
+        self.send_heard(id, request, via, None).await
+    }
+
+    /// The same; who listens in hears each path that it takes.
+    pub(super) async fn send_heard(
+        &self,
+        id: &str,
+        request: &Request,
+        via: Via,
+        tap: Option<&Tap>,
+    ) -> Result<Answer, Error> {
         let Routes { first, second } = self.routes(id, via, request.method, &request.href)?;
+        if let Some(tap) = tap {
+            self.listen_in(&first, tap);
+        }
         let Some(second) = second else { return self.send_over(&first, id, request, false).await };
         match self.send_over(&first, id, request, true).await {
             Err(error) if left_undone(&error) => {
                 tracing::info!("{id} over {:?}: {error}; now over {:?}", first.path(), second.path());
+                if let Some(tap) = tap {
+                    self.listen_in(&second, tap);
+                }
                 self.send_over(&second, id, request, false).await
             }
             sent => sent,
@@ -168,7 +186,7 @@ impl Inner {
         }
     }
 
-    fn holds_password(&self, id: &str, href: &Href) -> bool {
+    pub(super) fn holds_password(&self, id: &str, href: &Href) -> bool {
         self.state().device(id).is_some_and(|known| known.is_user_resource(href))
     }
 

@@ -1,11 +1,12 @@
 //! The home itself: one truth about the devices, and all that can be done with them.
 //!
 //! Scope: the public API ([`Home`]) and what holds it together. Each use case has a file: `signing_in`, `control`,
-//! `onboarding`, `watching`; `devices` merges, `state` publishes.
+//! `listening`, `onboarding`, `watching`; `devices` merges, `state` publishes.
 
 mod account;
 mod control;
 mod devices;
+mod listening;
 mod onboarding;
 mod pace;
 mod paths;
@@ -33,7 +34,8 @@ use crate::lan::{Lan, LanEvent};
 use crate::remote::Remote;
 use crate::store::{JournalEntry, KnownDevice, Passwords, SlotLock, Store};
 use crate::view::{
-    Account, AccountCheck, AccountForm, Answer, Device, OnboardChoice, Run, Search, ServerSuggestion, Snapshot, Via,
+    Account, AccountCheck, AccountForm, Answer, Device, Exchanged, OnboardChoice, Run, Search, ServerSuggestion,
+    Snapshot, Via,
 };
 pub use control::Observation;
 use state::State;
@@ -303,6 +305,12 @@ impl Home {
     /// answers with is no error.
     pub async fn request(&self, id: &str, request: Request, via: Via) -> Result<Answer, Error> {
         self.inner.ask(id, &request, via).await
+    }
+
+    /// As [`Home::request`], and with it what went over the wire meanwhile, layer by layer, without secrets. A failure has
+    /// its exchange too.
+    pub async fn request_shown(&self, id: &str, request: Request, via: Via) -> Exchanged {
+        self.inner.request_shown(id, &request, via).await
     }
 
     /// Asks for a value: a wish at once, a fact once the device reports it.

@@ -19,6 +19,7 @@ use homeward_protocol::crudn::{Href, Request, Response, Status};
 use super::address::canonical;
 use super::endpoint::{AskError, Endpoint};
 use super::observation::{self, Observation};
+use crate::tap::Copies;
 
 /// The most endpoints whose content format is remembered. Our choice; then it is learned anew.
 const MAX_FORMATS: usize = 4096;
@@ -137,6 +138,11 @@ impl LanClient {
     /// Observes a resource: its value now, then again at each change, until the observation is dropped.
     pub fn observe(&self, to: SocketAddr, href: Href) -> Observation {
         observation::start(self.clone(), canonical(to), href)
+    }
+
+    /// All that goes to this address and comes from it is copied, too, for as long as somebody holds the tap.
+    pub(crate) fn listen_in(&self, with: SocketAddr, copies: Copies) {
+        self.endpoint.listen_in(with, copies);
     }
 
     /// The content format that an endpoint takes, as far as is known.

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::address::canonical;
+use crate::tap::Copies;
 
 /// The most notifications of one observation that wait for their reader; more are dropped. Our choice.
 const NOTIFICATIONS: usize = 64;
@@ -47,6 +48,7 @@ enum Command {
     Cancel(u64),
     Listen { token: u64, notifications: mpsc::Sender<Packet> },
     Unlisten { token: u64 },
+    ListenIn { with: SocketAddr, copies: Copies },
 }
 
 struct Ask {
@@ -76,6 +78,7 @@ impl Endpoint {
             asked: HashMap::new(),
             exchanges: HashMap::new(),
             listeners: HashMap::new(),
+            taps: Vec::new(),
         };
         tokio::spawn(driver.run(taken));
         Ok(Self { commands, numbers: Arc::default() })
@@ -106,6 +109,11 @@ impl Endpoint {
         let (notifications, received) = mpsc::channel(NOTIFICATIONS);
         let _ = self.commands.send(Command::Listen { token, notifications });
         Listener { commands: self.commands.clone(), token, received }
+    }
+
+    /// Copies each datagram to and from this address, for as long as somebody holds the tap.
+    pub(super) fn listen_in(&self, with: SocketAddr, copies: Copies) {
+        let _ = self.commands.send(Command::ListenIn { with: canonical(with), copies });
     }
 }
 
@@ -165,6 +173,8 @@ struct Driver {
     asked: HashMap<ExchangeId, Waiting>,
     exchanges: HashMap<u64, ExchangeId>,
     listeners: HashMap<u64, mpsc::Sender<Packet>>,
+    /// Nobody listens in, as a rule.
+    taps: Vec<(SocketAddr, Copies)>,
 }
 
 struct Waiting {
@@ -218,6 +228,7 @@ impl Driver {
                 self.listeners.remove(&token);
                 self.layer.forget_observation(token);
             }
+            Command::ListenIn { with, copies } => self.taps.push((with, copies)),
         }
     }
 
@@ -227,7 +238,20 @@ impl Driver {
         if let Ok((length, from)) = received
             && let Some(datagram) = buffer.get(..length)
         {
-            self.layer.handle(self.now(), canonical(from), datagram);
+            let from = canonical(from);
+            self.copy(false, from, datagram);
+            self.layer.handle(self.now(), from, datagram);
+        }
+    }
+
+    /// For who listens in.
+    fn copy(&mut self, sent: bool, with: SocketAddr, datagram: &[u8]) {
+        if self.taps.is_empty() {
+            return;
+        }
+        self.taps.retain(|(_, copies)| !copies.is_over());
+        for (_, copies) in self.taps.iter().filter(|(of, _)| *of == with) {
+            copies.datagram(sent, datagram);
         }
     }
 
@@ -236,6 +260,9 @@ impl Driver {
             match output {
                 Output::Transmit { to, datagram, exchange } => {
                     let outcome = self.transmit(to, &datagram).await;
+                    if outcome.is_ok() {
+                        self.copy(true, to, &datagram);
+                    }
                     if let Some(id) = exchange {
                         self.transmitted(id, outcome);
                     }

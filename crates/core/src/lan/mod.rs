@@ -35,6 +35,7 @@ pub use device::{LanDevice, RaResource};
 pub use observation::Observation;
 
 use crate::error::{Code, Error};
+use crate::tap::Copies;
 use crate::view;
 use interfaces::Wanted;
 use search::Command;
@@ -139,6 +140,11 @@ impl Lan {
     /// [`LanError`].
     pub async fn request(&self, to: SocketAddr, request: &Request, deadline: Duration) -> Result<Response, LanError> {
         self.client.request(to, request, deadline).await
+    }
+
+    /// All that goes to this address and comes from it is copied, too, for as long as somebody holds the tap.
+    pub(crate) fn listen_in(&self, with: SocketAddr, copies: Copies) {
+        self.client.listen_in(with, copies);
     }
 
     /// Observes a resource, as [`LanClient::observe`].

@@ -13,14 +13,14 @@ mod sessions;
 mod surroundings;
 mod traffic;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Request, Response};
 use homeward_protocol::remote::ibb::TooLarge;
 use homeward_protocol::remote::jid::OicResource;
 use homeward_protocol::remote::rest::RestError;
-use homeward_xmpp::{Account, Cause, Hash};
+use homeward_xmpp::{Account, Cause, Ear, Hash};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
@@ -143,6 +143,11 @@ impl Remote {
         if self.wishes.send(link::Wish::Close(done)).is_ok() {
             let _ = is_done.await;
         }
+    }
+
+    /// All that goes to this address and comes from it is copied, too, for as long as somebody holds the ear.
+    pub(crate) fn listen_in(&self, jid: &FullJid, ear: Weak<dyn Ear>) {
+        self.sessions.listen_in(jid, ear);
     }
 
     /// One request to a device, in its session; opens one if there is none. One request at a time per device, as the

@@ -10,7 +10,7 @@ use std::time::Duration;
 use homeward_protocol::crudn::{Response, Status};
 use homeward_protocol::remote::ibb::{Block, MAX_BLOCK, Session as Bytestream, TooLarge};
 use homeward_protocol::remote::rest::{self, Rest};
-use homeward_xmpp::{Handle, IqFailure};
+use homeward_xmpp::{Ear, Handle, IqFailure};
 use uuid::Uuid;
 use xmpp_parsers::ibb::{Close, Data, Open, Stanza as Carrier, StreamId};
 use xmpp_parsers::iq::Iq;
@@ -158,6 +158,13 @@ impl Sessions {
 
     fn handle(&self) -> Option<Handle> {
         self.state().handle.clone()
+    }
+
+    /// Whoever listens is told of each stanza to and from this address, while the connection lasts.
+    pub(super) fn listen_in(&self, jid: &FullJid, ear: Weak<dyn Ear>) {
+        if let Some(handle) = self.handle() {
+            handle.listen_in(jid.clone(), ear);
+        }
     }
 
     /// Opens a session to a device (RA-16). A device that finds the block too large is offered a smaller one, once.
