@@ -83,7 +83,7 @@ pub(crate) enum Command {
     Devices,
     /// Retrieve a resource
     #[command(after_help = ANSWER)]
-    Get(Target),
+    Get(Asking),
     /// Update some of a resource's properties, or create one in a collection
     #[command(after_help = ANSWER)]
     Post(TargetWithBody),
@@ -92,13 +92,15 @@ pub(crate) enum Command {
     Put(TargetWithBody),
     /// Delete a resource
     #[command(after_help = ANSWER)]
-    Delete(Target),
+    Delete(Asking),
     /// Print a resource's value now, and again at each change, until Ctrl-C
     #[command(after_help = "JSON: one line {sequence, body, via, at} per notification; at is RFC 3339 in UTC.")]
     Observe(Observe),
 }
 
-const ANSWER: &str = "JSON: {status, reason, body, via, elapsedMs}; the status is HTTP's, whichever the path.";
+const ANSWER: &str = "JSON: {status, reason, body, via, elapsedMs}; the status is HTTP's, whichever the path. With \
+    --show-exchange, exchange, too:\n{steps: [{direction, atMs, path, layers: [{kind, text, secret, problem, leftOut}]}], \
+    leftOut}. Where there is no answer, it is on standard error.";
 
 /// What to do with the account.
 #[derive(Debug, Subcommand)]
@@ -151,6 +153,23 @@ pub(crate) struct Onboard {
     pub(crate) allow_unencrypted: bool,
 }
 
+/// A resource of a device, and what to show of the request.
+#[derive(Debug, Args)]
+pub(crate) struct Asking {
+    #[command(flatten)]
+    pub(crate) target: Target,
+    #[command(flatten)]
+    pub(crate) show: Show,
+}
+
+/// What is shown beside the answer.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Show {
+    /// Show what went over the wire, layer by layer and without secrets: on standard error, or with --json in the answer
+    #[arg(long = "show-exchange")]
+    pub(crate) exchange: bool,
+}
+
 /// A resource of a device.
 #[derive(Debug, Args)]
 pub(crate) struct Target {
@@ -178,6 +197,8 @@ pub(crate) struct TargetWithBody {
     /// Which way
     #[arg(long, value_name = "PATH", value_enum, default_value_t = Way::Auto)]
     pub(crate) via: Way,
+    #[command(flatten)]
+    pub(crate) show: Show,
 }
 
 /// What to observe.
@@ -309,6 +330,19 @@ mod tests {
         let asked = target.post();
         assert_eq!(asked.request, Request::post(Href::new("/light").unwrap(), json!({"value": true})));
         assert_eq!((asked.di.as_str(), asked.via), ("AB", Via::Lan));
+    }
+
+    #[test]
+    fn the_exchange_is_shown_where_it_is_asked_for() {
+        let shown = |line: &[&str]| match parsed(line).unwrap().command {
+            Command::Get(asking) | Command::Delete(asking) => asking.show.exchange,
+            Command::Post(target) | Command::Put(target) => target.show.exchange,
+            _ => panic!("another command"),
+        };
+        for method in ["get", "post", "put", "delete"] {
+            assert!(!shown(&[method, "ab", "/light"]));
+            assert!(shown(&[method, "ab", "/light", "--show-exchange"]));
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod arguments;
 mod certificate;
 mod devices;
 mod discover;
+mod exchange;
 mod exit;
 mod interrupt;
 mod observe;
@@ -56,10 +57,10 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failure> {
         Command::Account(command) => account::run(common, command, output).await,
         Command::Onboard(options) => onboard::run(common, options, output).await,
         Command::Devices => devices::run(common, output).await,
-        Command::Get(target) => request::run(common, target.request(), output).await,
-        Command::Post(target) => request::run(common, target.post(), output).await,
-        Command::Put(target) => request::run(common, target.put(), output).await,
-        Command::Delete(target) => request::run(common, target.delete(), output).await,
+        Command::Get(asking) => request::run(common, asking.target.request(), asking.show, output).await,
+        Command::Post(target) => request::run(common, target.post(), target.show, output).await,
+        Command::Put(target) => request::run(common, target.put(), target.show, output).await,
+        Command::Delete(asking) => request::run(common, asking.target.delete(), asking.show, output).await,
         Command::Observe(options) => observe::run(common, options, output).await,
     }
 }

@@ -87,6 +87,14 @@ impl Output {
         let _ = writeln!(io::stderr().lock(), "homewardctl: {}", plain(text));
     }
 
+    /// Lines on standard error, beside the result.
+    pub(crate) fn aside(self, text: &str) {
+        let mut err = io::stderr().lock();
+        for line in text.lines() {
+            let _ = writeln!(err, "{}", plain(line).trim_end());
+        }
+    }
+
     /// What happened and what to do, on standard error.
     pub(crate) fn failed(self, failure: &Failure) {
         match failure {

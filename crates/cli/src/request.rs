@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use homeward_core::crudn::Method;
-use homeward_core::view::{Answer, Connection, Device, Path, Via};
+use homeward_core::view::{Answer, Connection, Device, Exchange, Exchanged, Outcome, Path, Via};
 use homeward_core::{Code, Error, Home};
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::timeout_at;
 
-use crate::arguments::{Asked, Common};
+use crate::arguments::{Asked, Common, Show};
+use crate::exchange;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, word};
 use crate::start::{Patience, Server, with_home};
@@ -27,6 +28,9 @@ struct Shown {
     body: Option<Value>,
     via: Path,
     elapsed_ms: u32,
+    /// Where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exchange: Option<Exchange>,
 }
 
 /// Which side a path needs.
@@ -35,12 +39,25 @@ pub(crate) fn server(via: Via) -> Server {
 }
 
 /// Sends one request and prints the answer.
-pub(crate) async fn run(common: &Common, asked: Asked, output: &Output) -> Result<Exit, Failure> {
+pub(crate) async fn run(common: &Common, asked: Asked, show: Show, output: &Output) -> Result<Exit, Failure> {
     with_home(common, server(asked.via), async |home, patience| {
         let Asked { di, request, via } = asked;
         let method = request.method;
         let device = reach(home, &di, via, method, patience).await?;
-        let answer = match home.request(&device.id, request, via).await {
+        let (outcome, exchange) = match show.exchange {
+            false => (home.request(&device.id, request, via).await, None),
+            true => {
+                let Exchanged { outcome, exchange } = home.request_shown(&device.id, request, via).await;
+                match outcome {
+                    Outcome::Answered { answer } => (Ok(answer), Some(exchange)),
+                    Outcome::Failed { error } => (Err(error), Some(exchange)),
+                }
+            }
+        };
+        if let Some(exchange) = exchange.as_ref().filter(|_| outcome.is_err() || !output.is_json()) {
+            output.aside(&exchange::text(exchange));
+        }
+        let answer = match outcome {
             Ok(answer) => answer,
             // It was answered, and nobody can say how: what it should change may be changed.
             Err(error) if error.code == Code::BadAnswer && method.changes_things() => {
@@ -49,7 +66,7 @@ pub(crate) async fn run(common: &Common, asked: Asked, output: &Output) -> Resul
             }
             Err(error) => return Err(error.into()),
         };
-        show(answer, *output)
+        print(answer, exchange, *output)
     })
     .await
 }
@@ -114,10 +131,10 @@ async fn described(home: &Home, device: Device, patience: Patience) -> Device {
     }
 }
 
-fn show(answer: Answer, output: Output) -> Result<Exit, Failure> {
+fn print(answer: Answer, exchange: Option<Exchange>, output: Output) -> Result<Exit, Failure> {
     let Answer { status, reason, body, diagnostic, via, elapsed_ms } = answer;
     if output.is_json() {
-        output.json(&Shown { status, reason, body, via, elapsed_ms })?;
+        output.json(&Shown { status, reason, body, via, elapsed_ms, exchange })?;
     } else {
         output.line(&format!("{status} {reason}  (over {}, {elapsed_ms} ms)", word(&via)))?;
         if let Some(body) = &body {
@@ -148,6 +165,7 @@ mod tests {
             body: Some(json!({"value": true})),
             via: Path::Xmpp,
             elapsed_ms: 12,
+            exchange: None,
         };
         assert_eq!(
             serde_json::to_value(shown).unwrap(),
