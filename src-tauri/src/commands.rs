@@ -1,12 +1,16 @@
 //! The window's commands: each translates, calls the home, and returns.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use homeward_core::crudn::{Href, Method, Request};
 use homeward_core::view::{
-    Account, AccountCheck, AccountForm, Answer, OnboardChoice, Run, ServerSuggestion, Snapshot, Via,
+    Account, AccountCheck, AccountForm, Answer, Exchanged, Observed, OnboardChoice, Run, ServerSuggestion, Snapshot,
+    Via,
 };
 use homeward_core::{Code, Error, Home, Numbered, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tauri::async_runtime::JoinHandle;
 use tauri::ipc::{Channel, Invoke};
 use tauri::{AppHandle, State};
 use tauri_plugin_clipboard_manager::ClipboardExt as _;
@@ -30,6 +34,9 @@ pub(crate) fn all() -> impl Fn(Invoke) -> bool {
         cancel_onboarding,
         undo_onboarding,
         request,
+        request_shown,
+        observe,
+        stop_observing,
         set,
         watch,
         choose_ca_file,
@@ -143,6 +150,52 @@ struct Written {
 async fn request(home: State<'_, Home>, id: String, request: Written, via: Via) -> Result<Answer, Error> {
     let Written { method, href, body } = request;
     home.request(&id, Request { method, href, body, observe: None }, via).await
+}
+
+#[tauri::command]
+async fn request_shown(home: State<'_, Home>, id: String, request: Written, via: Via) -> Result<Exchanged, Error> {
+    let Written { method, href, body } = request;
+    Ok(home.request_shown(&id, Request { method, href, body, observe: None }, via).await)
+}
+
+/// The observation that a person has under way on a device's page, by the window's own number.
+#[derive(Default)]
+pub(crate) struct Observing(Mutex<Option<(u32, JoinHandle<()>)>>);
+
+impl Observing {
+    fn take(&self) -> MutexGuard<'_, Option<(u32, JoinHandle<()>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[tauri::command]
+fn observe(
+    home: State<'_, Home>,
+    observing: State<'_, Observing>,
+    number: u32,
+    id: String,
+    href: Href,
+    channel: Channel<Observed>,
+) {
+    let home = home.inner().clone();
+    let task = tauri::async_runtime::spawn(async move {
+        let mut observation = home.observe_shown(&id, href, Via::Auto).await;
+        while let Some(observed) = observation.next().await {
+            if channel.send(observed).is_err() {
+                return;
+            }
+        }
+    });
+    if let Some((_, before)) = observing.take().replace((number, task)) {
+        before.abort();
+    }
+}
+
+#[tauri::command]
+fn stop_observing(observing: State<'_, Observing>, number: u32) {
+    if let Some((_, task)) = observing.take().take_if(|(under_way, _)| *under_way == number) {
+        task.abort();
+    }
 }
 
 #[tauri::command]

@@ -22,6 +22,7 @@ pub fn run() {
         .plugin(tauri_plugin_single_instance::init(|app, _, _| show_window(app)))
         .plugin(tauri_plugin_dialog::init())
         .plugin(tauri_plugin_clipboard_manager::init())
+        .manage(commands::Observing::default())
         .setup(|app| {
             let opened =
                 environment::config(app.handle()).and_then(|config| tauri::async_runtime::block_on(Home::open(config)));

@@ -16,6 +16,6 @@ pub mod view;
 pub use config::Config;
 pub use error::{Code, Error};
 pub use event::{Event, Numbered};
-pub use home::{Home, Lagged, Observation, Subscription};
+pub use home::{Home, Lagged, Observation, ShownObservation, Subscription};
 pub use homeward_protocol::crudn;
 pub use homeward_protocol::secret::Secret;

@@ -250,14 +250,31 @@ impl Inner {
 
     /// An observation of a reader's own.
     pub(super) async fn observe(&self, id: &str, href: Href, via: Via) -> Result<Observation, Error> {
+        self.observe_heard(id, href, via, None).await
+    }
+
+    /// The same; who listens in hears each path that it takes.
+    pub(super) async fn observe_heard(
+        &self,
+        id: &str,
+        href: Href,
+        via: Via,
+        tap: Option<&Tap>,
+    ) -> Result<Observation, Error> {
         if self.holds_password(id, &href) {
             return Err(Error::new(Code::RequestInvalid, "this resource holds a password, and is not observed"));
         }
         let Routes { first, second } = self.routes(id, via, Method::Get, &href)?;
+        if let Some(tap) = tap {
+            self.listen_in(&first, tap);
+        }
         match self.observe_over(&first, href.clone()).await {
             Err(error) if left_undone(&error) => {
                 self.path_failed(id, first.path(), &error);
                 let second = second.ok_or(error)?;
+                if let Some(tap) = tap {
+                    self.listen_in(&second, tap);
+                }
                 self.observe_over(&second, href).await
             }
             observed => observed,

@@ -38,6 +38,7 @@ use crate::view::{
     Snapshot, Via,
 };
 pub use control::Observation;
+pub use listening::ShownObservation;
 use state::State;
 pub use state::{Lagged, Subscription};
 
@@ -332,6 +333,12 @@ impl Home {
     /// As for [`Home::request`].
     pub async fn observe(&self, id: &str, href: Href, via: Via) -> Result<Observation, Error> {
         self.inner.observe(id, href, via).await
+    }
+
+    /// As [`Home::observe`], and with each notification what went over the wire for it. Why it cannot be observed is the
+    /// first, and last, that it brings.
+    pub async fn observe_shown(&self, id: &str, href: Href, via: Via) -> ShownObservation {
+        self.inner.observe_shown(id, href, via).await
     }
 
     /// The client UUID of this program's slot (RA-8).

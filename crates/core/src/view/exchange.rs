@@ -2,6 +2,7 @@
 
 use homeward_protocol::shown::ExchangeLayer;
 use serde::Serialize;
+use serde_json::Value;
 use ts_rs::TS;
 
 use super::{Answer, Path};
@@ -33,6 +34,49 @@ pub enum Outcome {
         /// Why.
         error: Error,
     },
+}
+
+/// What an observation brings that a person began.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "kebab-case", tag = "is")]
+#[ts(export)]
+pub enum Observed {
+    /// The value now, or another one.
+    Notified {
+        /// Which.
+        notification: Notification,
+        /// What went over the wire since the one before.
+        exchange: Exchange,
+    },
+    /// Nothing more comes.
+    Ended {
+        /// Why, where it is a failure. Absent: the device does not notify, or no longer.
+        error: Option<Error>,
+        /// What went over the wire since the last one.
+        exchange: Exchange,
+    },
+}
+
+/// One notification (RA-20).
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct Notification {
+    /// Its number; absent in the last one.
+    pub sequence: Option<u32>,
+    /// HTTP's number, whichever the path (RA-19).
+    pub status: u16,
+    /// HTTP's reason.
+    pub reason: String,
+    /// The representation.
+    pub body: Option<Value>,
+    /// The device's own words on a failure.
+    pub diagnostic: Option<String>,
+    /// The path that it took.
+    pub via: Path,
+    /// When it came.
+    #[ts(type = "number")]
+    pub at_ms: u64,
 }
 
 /// All that went between us and a device while a request was under way, also what belongs to something else.

@@ -19,7 +19,7 @@ pub use account::{
 pub use device::{
     Answer, Device, OnLan, OnRemote, Path, Presence, RemoteAccess, Reported, Resource, Security, Via, Wish,
 };
-pub use exchange::{Direction, Exchange, ExchangeStep, Exchanged, Outcome};
+pub use exchange::{Direction, Exchange, ExchangeStep, Exchanged, Notification, Observed, Outcome};
 pub use homeward_protocol::onboarding::{LeftOnDevice, Step};
 pub use homeward_protocol::shown::{ExchangeLayer, LayerKind};
 pub use run::{OnboardChoice, Run, RunState, RunStep, StepState, UndoReach};
