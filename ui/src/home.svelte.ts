@@ -8,6 +8,7 @@ import type { AccountForm } from "./host/bindings/AccountForm";
 import type { Device } from "./host/bindings/Device";
 import type { Error as Failure } from "./host/bindings/Error";
 import type { Numbered } from "./host/bindings/Numbered";
+import type { Observed } from "./host/bindings/Observed";
 import type { OnboardChoice } from "./host/bindings/OnboardChoice";
 import type { JsonValue } from "./host/bindings/serde_json/JsonValue";
 import { asFailure, type Host } from "./host/host";
@@ -36,6 +37,7 @@ export class Home {
   #again = false;
   #watching: ReturnType<typeof setTimeout> | undefined;
   #watched = "";
+  #observation = 0;
 
   constructor(host: Host) {
     this.host = host;
@@ -85,6 +87,26 @@ export class Home {
     this.#watched = key;
     clearTimeout(this.#watching);
     this.#watching = setTimeout(() => void this.attempt(() => this.host.watch([...ids])), WATCH_AFTER_MS);
+  }
+
+  /** Begins an observation; returns what ends it. What comes after the end is not told. */
+  observe(
+    id: string,
+    href: string,
+    onObserved: (observed: Observed) => void,
+    onFailed: (thrown: unknown) => void,
+  ): () => void {
+    const number = ++this.#observation;
+    let over = false;
+    this.host
+      .observe(number, id, href, (observed) => {
+        if (!over) onObserved(observed);
+      })
+      .catch(onFailed);
+    return () => {
+      over = true;
+      void this.attempt(() => this.host.stopObserving(number));
+    };
   }
 
   onboard(choices: OnboardChoice[]): Promise<boolean> {

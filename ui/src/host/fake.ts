@@ -14,8 +14,11 @@ import type { Connection } from "./bindings/Connection";
 import type { Device } from "./bindings/Device";
 import type { Error as Failure } from "./bindings/Error";
 import type { Event } from "./bindings/Event";
+import type { Exchange } from "./bindings/Exchange";
+import type { Exchanged } from "./bindings/Exchanged";
 import type { Layer } from "./bindings/Layer";
 import type { Numbered } from "./bindings/Numbered";
+import type { Observed } from "./bindings/Observed";
 import type { OnboardChoice } from "./bindings/OnboardChoice";
 import type { Run } from "./bindings/Run";
 import type { RunState } from "./bindings/RunState";
@@ -26,8 +29,9 @@ import type { StepState } from "./bindings/StepState";
 import type { JsonValue } from "./bindings/serde_json/JsonValue";
 import { formOf } from "../state";
 import { account, certificate, emptySnapshot, fingerprint, nearby, online, story } from "./fake-story";
+import { exchangeOf } from "./fake-exchange";
 import { showroom } from "./fake-showroom";
-import type { Host, WrittenRequest } from "./host";
+import { asFailure, type Host, type WrittenRequest } from "./host";
 
 export const failure = (code: Code, details: string | null = null): Failure => ({
   code,
@@ -71,6 +75,10 @@ export class FakeHost implements Host {
   watched: string[] = [];
   chosenFile: string | null = "/home/maren/hearth-ca.pem";
   copied = "";
+  /** Goes with the next requests instead of a made-up one. */
+  exchange: Exchange | null = null;
+  /** The observation that a person has under way. */
+  observing: { number: number; id: string; href: string; tell: (observed: Observed) => void } | null = null;
   suggestion: ServerSuggestion = { server: "xmpp.hearth.example", port: 5222, fromDns: true };
   lastPassword: string | null = null;
   /** What the server shows; believed where nothing else is said in `knobs.checkFailsAt`. */
@@ -270,6 +278,46 @@ export class FakeHost implements Host {
     if (request.body !== undefined) this.#report(id, request.href, request.body);
     const body = this.device(id)?.values[request.href]?.value ?? null;
     return { status: 200, reason: "OK", body, diagnostic: null, via, elapsedMs: 64 };
+  }
+
+  async requestShown(id: string, request: WrittenRequest): Promise<Exchanged> {
+    const path = this.device(id)?.path ?? "xmpp";
+    try {
+      const answer = await this.request(id, request);
+      const exchange = this.exchange ?? exchangeOf(path, request, answer);
+      return { outcome: { is: "answered", answer }, exchange };
+    } catch (thrown) {
+      const exchange = this.exchange ?? exchangeOf(path, request, null);
+      return { outcome: { is: "failed", error: asFailure(thrown) }, exchange };
+    }
+  }
+
+  async observe(number: number, id: string, href: string, tell: (observed: Observed) => void): Promise<void> {
+    this.asked.push(`observe ${id} ${href}`);
+    this.observing = { number, id, href, tell };
+    await this.#pause();
+    const error = this.knobs.requestFails;
+    const exchange = exchangeOf(this.device(id)?.path ?? "xmpp", { method: "GET", href }, null);
+    if (error) tell({ is: "ended", error, exchange });
+    else this.notify(1);
+  }
+
+  async stopObserving(number: number): Promise<void> {
+    this.asked.push("stopObserving");
+    if (this.observing?.number === number) this.observing = null;
+  }
+
+  /** Tells who observes what the value is; `sequence: null`: the last time. */
+  notify(sequence: number | null): void {
+    if (!this.observing) return;
+    const { id, href, tell } = this.observing;
+    const device = this.device(id);
+    const via = device?.path ?? "xmpp";
+    const body = device?.values[href]?.value ?? null;
+    const answer = { status: 200, reason: "OK", body, diagnostic: null, via, elapsedMs: 0 };
+    const { status, reason, diagnostic } = answer;
+    const notification = { sequence, status, reason, body, diagnostic, via, atMs: Date.now() };
+    tell({ is: "notified", notification, exchange: exchangeOf(via, { method: "GET", href }, answer) });
   }
 
   async set(id: string, href: string, value: { [property: string]: JsonValue }): Promise<void> {

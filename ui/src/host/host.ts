@@ -9,7 +9,9 @@ import type { AccountCheck } from "./bindings/AccountCheck";
 import type { AccountForm } from "./bindings/AccountForm";
 import type { Answer } from "./bindings/Answer";
 import type { Error as Failure } from "./bindings/Error";
+import type { Exchanged } from "./bindings/Exchanged";
 import type { Numbered } from "./bindings/Numbered";
+import type { Observed } from "./bindings/Observed";
 import type { OnboardChoice } from "./bindings/OnboardChoice";
 import type { Run } from "./bindings/Run";
 import type { ServerSuggestion } from "./bindings/ServerSuggestion";
@@ -47,6 +49,12 @@ export interface Host {
   undoOnboarding(id: string): Promise<void>;
 
   request(id: string, request: WrittenRequest, via: Via): Promise<Answer>;
+  /** The same, with what went over the wire meanwhile; a failure has that too, and is no rejection. */
+  requestShown(id: string, request: WrittenRequest, via: Via): Promise<Exchanged>;
+  /** One observation at a time, by a number of the window's own; the first notification is the value now. */
+  observe(number: number, id: string, href: string, onObserved: (observed: Observed) => void): Promise<void>;
+  /** Ends it, if it is still that one. */
+  stopObserving(number: number): Promise<void>;
   /** Asks for a value: `{ value: true }`. */
   set(id: string, href: string, value: { [property: string]: JsonValue }): Promise<void>;
   /** Shows a device no longer, until it answers again. Rejects for one that is online. */

@@ -1,6 +1,7 @@
 /** The host inside the app's own window. The only file that knows Tauri. */
 import { Channel, invoke } from "@tauri-apps/api/core";
 import type { Numbered } from "./bindings/Numbered";
+import type { Observed } from "./bindings/Observed";
 import type { Host } from "./host";
 
 type Message = { kind: "events"; events: Numbered[] } | { kind: "lagged" };
@@ -27,6 +28,13 @@ export const tauri: Host = {
   cancelOnboarding: (id) => invoke("cancel_onboarding", { id }),
   undoOnboarding: (id) => invoke("undo_onboarding", { id }),
   request: (id, request, via) => invoke("request", { id, request, via }),
+  requestShown: (id, request, via) => invoke("request_shown", { id, request, via }),
+  observe: (number, id, href, onObserved) => {
+    const channel = new Channel<Observed>();
+    channel.onmessage = onObserved;
+    return invoke("observe", { number, id, href, channel });
+  },
+  stopObserving: (number) => invoke("stop_observing", { number }),
   set: (id, href, value) => invoke("set", { id, href, value }),
   forgetDevice: (id) => invoke("forget_device", { id }),
   watch: (ids) => invoke("watch", { ids }),
