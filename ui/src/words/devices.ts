@@ -251,7 +251,7 @@ export const devices = {
     cut: (bytes: number) => (bytes === 1 ? "1 byte more is not shown." : `${bytes} bytes more are not shown.`),
     copy: "Copy",
     copied: "Copied",
-    copyAll: "Copy the whole exchange",
+    copyAll: "Copy all",
     copyStep: (n: number) => `Copy message ${n}`,
   },
 };
