@@ -67,6 +67,8 @@ describe("the exchange of a request", () => {
     expect(shown(1)).toBe("data: block 0 of session s, 120 bytes");
     expect(shown(0)).toBe(shown(1));
     expect(screen.getAllByRole("button", { name: "Bytestream", pressed: true }).length).toBe(2);
+    expect(screen.getByRole("group", { name: "Bytestream of message 2" }).textContent).toBe(shown(1));
+    expect(await violations()).toEqual([]);
   });
 
   it("is copied as a whole, and message by message", async () => {

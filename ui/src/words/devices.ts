@@ -235,6 +235,7 @@ export const devices = {
         fractionalSecondDigits: 3,
       }),
     layersOf: (n: number) => `Layers of message ${n}`,
+    layerOf: (name: string, n: number) => `${name} of message ${n}`,
     layers: {
       stanza: "XMPP stanza",
       ibb: "Bytestream",
