@@ -36,7 +36,16 @@ enum Tried {
 }
 
 fn is_of_the_connection(cause: &Cause) -> bool {
-    matches!(cause, Cause::Lost(_) | Cause::Silent | Cause::Closed | Cause::TcpRefused | Cause::Unreachable(_))
+    matches!(
+        cause,
+        Cause::Lost(_)
+            | Cause::Silent
+            | Cause::Closed
+            | Cause::TcpRefused
+            | Cause::Unreachable(_)
+            // A network that comes back has no resolver yet.
+            | Cause::Dns(_)
+    )
 }
 
 impl Live {

@@ -3,7 +3,7 @@
 //! Scope: pure book-keeping: counts, and what the server may not have. Non-scope: connecting, reading and writing.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 use tokio_xmpp::Stanza;
@@ -13,8 +13,9 @@ use xmpp_parsers::sm::{A, Enable, Enabled, Nonza, R, Resume, StreamId};
 
 /// Our choice: the longest that a broken session is tried to be resumed; what is newer begins anew.
 pub(crate) const RESUMED_WITHIN: Duration = Duration::from_secs(30);
-/// Our choice: what a device was told so long ago is given up by who asked for it, and must not reach it any more.
-const COMES_TOO_LATE_AFTER: Duration = Duration::from_secs(10);
+/// Our choice: what a device was told so long ago may be given up by who asked for it, and must not reach it any more. Half
+/// of the least time that a request is waited for, as some of that is spent before it goes out.
+const COMES_TOO_LATE_AFTER: Duration = Duration::from_secs(5);
 /// Our choice: stanzas that are kept until the server has them; beyond, the session cannot be resumed.
 const MAX_KEPT: usize = 1024;
 /// Our choice: the same in bytes of what messages carry.
@@ -51,6 +52,8 @@ enum State {
 struct Kept {
     element: XmppStreamElement,
     at: Instant,
+    /// The same by the clock on the wall, which goes on while the computer sleeps.
+    wall: SystemTime,
     /// What a message carries.
     bytes: usize,
 }
@@ -125,7 +128,7 @@ impl Resumption {
             _ => 0,
         };
         self.kept_bytes = self.kept_bytes.saturating_add(bytes);
-        self.kept.push_back(Kept { element, at, bytes });
+        self.kept.push_back(Kept { element, at, wall: SystemTime::now(), bytes });
         if self.kept.len() > MAX_KEPT || self.kept_bytes > MAX_KEPT_BYTES {
             self.give_up();
             return false;
@@ -174,7 +177,11 @@ impl Resumption {
     /// The session is to be ended: a device would be told what nobody wants any more, or the counts make no sense.
     pub(crate) fn resumed(&mut self, count: u32, now: Instant) -> Result<(), NotResumed> {
         self.acknowledged(count)?;
-        let late = |kept: &Kept| kept.bytes > 0 && now.saturating_duration_since(kept.at) > COMES_TOO_LATE_AFTER;
+        let age = |kept: &Kept| {
+            let by_wall = kept.wall.elapsed().unwrap_or_default();
+            by_wall.max(now.saturating_duration_since(kept.at))
+        };
+        let late = |kept: &Kept| kept.bytes > 0 && age(kept) > COMES_TOO_LATE_AFTER;
         if self.kept.iter().any(late) {
             self.give_up();
             return Err(NotResumed::TooLate);

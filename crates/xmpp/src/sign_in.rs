@@ -49,7 +49,9 @@ pub async fn sign_in(account: &Account, progress: &mut (dyn FnMut(Progress) + Se
 
     let stanza_limit = features.limits.and_then(|limits| limits.max_bytes).map(|bytes| bytes.get());
     let keeps_sessions = account.resumes && features.stream_management.is_some();
-    Ok(Session::start(Bound { stream, pulse, jid, proven_with, stanza_limit, keeps_sessions }, account.clone()))
+    // It goes on with nothing weaker than what it began with.
+    let account = Account { at_least: account.at_least.max(Some(proven_with)), ..account.clone() };
+    Ok(Session::start(Bound { stream, pulse, jid, proven_with, stanza_limit, keeps_sessions }, account))
 }
 
 /// Connects anew for a session that the server keeps (XEP-0198 §5): `request` asks for it. Returns how many stanzas of

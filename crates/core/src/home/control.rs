@@ -66,9 +66,22 @@ impl Inner {
     /// What a person asks. A device that leaves it unanswered may have left changes untold too: what is on screen of it
     /// is asked for anew.
     pub(super) async fn ask(&self, id: &str, request: &Request, via: Via) -> Result<Answer, Error> {
-        let answered = self.send(id, request, via).await;
+        self.ask_heard(id, request, via, None).await
+    }
+
+    /// The same; who listens in hears each path that it takes.
+    pub(super) async fn ask_heard(
+        &self,
+        id: &str,
+        request: &Request,
+        via: Via,
+        tap: Option<&Tap>,
+    ) -> Result<Answer, Error> {
+        let answered = self.send_heard(id, request, via, tap).await;
         if answered.as_ref().is_err_and(|error| matches!(error.code, Code::NoAnswer | Code::OutcomeUnknown)) {
-            self.state().change_known(id, |known| known.silences += 1);
+            let mut state = self.state();
+            state.change_known(id, |known| known.silences += 1);
+            state.wake();
         }
         answered
     }
@@ -78,14 +91,7 @@ impl Inner {
         self.send_heard(id, request, via, None).await
     }
 
-    /// The same; who listens in hears each path that it takes.
-    pub(super) async fn send_heard(
-        &self,
-        id: &str,
-        request: &Request,
-        via: Via,
-        tap: Option<&Tap>,
-    ) -> Result<Answer, Error> {
+    async fn send_heard(&self, id: &str, request: &Request, via: Via, tap: Option<&Tap>) -> Result<Answer, Error> {
         let Routes { first, second } = self.routes(id, via, request.method, &request.href)?;
         if let Some(tap) = tap {
             self.listen_in(&first, tap);
@@ -147,10 +153,10 @@ impl Inner {
         })
     }
 
-    /// Before a change goes to an address on the network that was not heard from lately: whether the device is still the
-    /// one that answers there (`Identity`). Addresses are given to others, and this computer goes elsewhere.
+    /// Before a change goes to an address on the network where the device has not said lately who it is: whether it is still
+    /// the one that answers there (`Identity`). Addresses are given to others, and this computer goes elsewhere.
     async fn is_still_itself(&self, id: &str, address: SocketAddr) -> Result<(), Error> {
-        if self.state().device(id).is_some_and(|known| known.paths.is_fresh(Path::Lan)) {
+        if self.state().device(id).is_some_and(|known| known.paths.is_identified(address)) {
             return Ok(());
         }
         let request =
@@ -164,6 +170,7 @@ impl Inner {
         let outcome = self.state().change_known(id, |known| match told {
             Ok((Some(di), took)) if itself(known, &di) => {
                 known.measured(Path::Lan, took);
+                known.paths.identified(address);
                 Ok(())
             }
             Ok(_) => {

@@ -361,6 +361,12 @@ impl Known {
         self.view.remote = None;
     }
 
+    /// A representation as it is kept: without what nobody may see.
+    pub(super) fn veiled(&self, href: &Href, value: Value) -> Value {
+        let types = self.view.resources.iter().find(|resource| resource.href == *href).map(|resource| &resource.rt);
+        controls::veiled(types.map_or(&[], Vec::as_slice), value)
+    }
+
     /// A value that the device told. `whole`: all of the representation, else only what changed. What came `at` an
     /// earlier time than the value that is known is old, whatever way it took to here.
     pub(super) fn report(&mut self, href: &Href, value: Value, whole: bool, via: Path, at: Instant) {
@@ -371,8 +377,7 @@ impl Known {
         if self.view.values.len() >= MAX_VALUES && !self.view.values.contains_key(&href) {
             return;
         }
-        let types = self.view.resources.iter().find(|resource| resource.href == href).map(|resource| &resource.rt);
-        let value = controls::veiled(types.map_or(&[], Vec::as_slice), value);
+        let value = self.veiled(&href, value);
         let value = match self.view.values.remove(&href) {
             Some(before) if !whole => merged(before.value, value),
             _ => value,

@@ -71,10 +71,10 @@ impl ShownObservation {
 }
 
 impl Inner {
-    /// As [`Inner::send`], and what went over the wire.
+    /// As [`Inner::ask`], and what went over the wire.
     pub(super) async fn request_shown(&self, id: &str, request: &Request, via: Via) -> Exchanged {
         let tap = Arc::new(Tap::default());
-        let outcome = match self.send_heard(id, request, via, Some(&tap)).await {
+        let outcome = match self.ask_heard(id, request, via, Some(&tap)).await {
             Ok(answer) => Outcome::Answered { answer },
             Err(error) => Outcome::Failed { error },
         };

@@ -14,7 +14,7 @@ use crate::view::Path;
 
 /// Our choice: so long after a failure a path is taken only where there is no other.
 const DISTRUSTED_FOR: Duration = Duration::from_secs(60);
-/// Our choice: so long after it was last heard there, an address on the network is still the device's.
+/// Our choice: so long after it last said who it is there, an address on the network is still the device's.
 const FRESH_FOR: Duration = Duration::from_secs(30);
 /// Our choice: so long a measure holds that speaks against a path.
 const MEASURE_HOLDS: Duration = Duration::from_secs(600);
@@ -46,7 +46,11 @@ pub(super) struct Routes {
 
 /// What is known of a device's paths.
 #[derive(Debug, Default)]
-pub(super) struct Paths(BTreeMap<Path, Experience>);
+pub(super) struct Paths {
+    seen: BTreeMap<Path, Experience>,
+    /// Where on the network the device last said itself who it is. What else answers there proves nothing.
+    identified: Option<(SocketAddr, Instant)>,
+}
 
 /// What was seen of one.
 #[derive(Debug, Default)]
@@ -60,38 +64,47 @@ impl Paths {
     /// A request over this path was answered after so long.
     pub(super) fn measured(&mut self, path: Path, took: Duration) {
         self.heard(path);
-        self.0.entry(path).or_default().pace.measured(took);
+        self.seen.entry(path).or_default().pace.measured(took);
     }
 
     /// The device itself was heard over this path.
     pub(super) fn heard(&mut self, path: Path) {
-        let seen = self.0.entry(path).or_default();
+        let seen = self.seen.entry(path).or_default();
         seen.heard_at = Some(Instant::now());
         seen.failed_at = None;
     }
 
     /// A request over this path was not answered, or did not get through.
     pub(super) fn failed(&mut self, path: Path) {
-        let seen = self.0.entry(path).or_default();
+        let seen = self.seen.entry(path).or_default();
         seen.failed_at = Some(Instant::now());
         seen.heard_at = None;
+        if path == Path::Lan {
+            self.identified = None;
+        }
     }
 
     /// This computer may be somewhere else by now.
     pub(super) fn doubt(&mut self) {
-        for seen in self.0.values_mut() {
+        for seen in self.seen.values_mut() {
             seen.heard_at = None;
         }
+        self.identified = None;
     }
 
-    /// Whether what was reached over this path a moment ago is still what is reached.
-    pub(super) fn is_fresh(&self, path: Path) -> bool {
-        self.0.get(&path).and_then(|seen| seen.heard_at).is_some_and(|at| at.elapsed() < FRESH_FOR)
+    /// The device itself answered at this address, and said the right id.
+    pub(super) fn identified(&mut self, at: SocketAddr) {
+        self.identified = Some((at, Instant::now()));
+    }
+
+    /// Whether it has said so lately.
+    pub(super) fn is_identified(&self, at: SocketAddr) -> bool {
+        self.identified.is_some_and(|(address, since)| address == at && since.elapsed() < FRESH_FOR)
     }
 
     /// How fast the device answers over this path.
     pub(super) fn pace(&self, path: Path) -> Pace {
-        self.0.get(&path).map(|seen| seen.pace.clone()).unwrap_or_default()
+        self.seen.get(&path).map(|seen| seen.pace.clone()).unwrap_or_default()
     }
 
     /// Which of two comes first: what works, then what is faster. `at_home`: this network is taken before the server,
@@ -118,11 +131,11 @@ impl Paths {
     }
 
     fn is_distrusted(&self, path: Path) -> bool {
-        self.0.get(&path).and_then(|seen| seen.failed_at).is_some_and(|at| at.elapsed() < DISTRUSTED_FOR)
+        self.seen.get(&path).and_then(|seen| seen.failed_at).is_some_and(|at| at.elapsed() < DISTRUSTED_FOR)
     }
 
     fn is_clearly_slower_on_lan(&self) -> bool {
-        let heard = self.0.get(&Path::Lan).and_then(|seen| seen.heard_at);
+        let heard = self.seen.get(&Path::Lan).and_then(|seen| seen.heard_at);
         let holds = heard.is_some_and(|at| at.elapsed() < MEASURE_HOLDS);
         match (self.pace(Path::Lan).smoothed(), self.pace(Path::Xmpp).smoothed()) {
             (Some(lan), Some(xmpp)) => holds && lan > xmpp * CLEARLY,
@@ -180,17 +193,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_address_is_the_devices_for_a_while_after_it_was_heard_there() {
+    async fn an_address_is_the_devices_for_a_while_after_it_said_so_there_and_no_answer_says_so_for_it() {
         let mut paths = Paths::default();
-        assert!(!paths.is_fresh(Path::Lan));
+        let at = SocketAddr::from(([192, 0, 2, 7], 40001));
         paths.heard(Path::Lan);
-        assert!(paths.is_fresh(Path::Lan));
+        paths.measured(Path::Lan, millis(1));
+        assert!(!paths.is_identified(at));
+        paths.identified(at);
+        assert!(paths.is_identified(at));
+        assert!(!paths.is_identified(SocketAddr::from(([192, 0, 2, 7], 40002))));
         advance(FRESH_FOR).await;
-        assert!(!paths.is_fresh(Path::Lan));
+        assert!(!paths.is_identified(at));
         for unsure in [Paths::doubt, |paths: &mut Paths| paths.failed(Path::Lan)] {
-            paths.heard(Path::Lan);
+            paths.identified(at);
             unsure(&mut paths);
-            assert!(!paths.is_fresh(Path::Lan));
+            assert!(!paths.is_identified(at));
         }
     }
 

@@ -134,6 +134,11 @@ impl State {
         self.devices.contains_key(id).then(|| self.change_device(id, change))
     }
 
+    /// Wakes those who wait for something that no reader sees.
+    pub(super) fn wake(&self) {
+        self.changed.send_replace(self.sequence);
+    }
+
     /// Changes every device that the filter picks.
     pub(super) fn change_devices(&mut self, pick: impl Fn(&Known) -> bool, change: impl Fn(&mut Known)) {
         let picked: Vec<String> =

@@ -218,8 +218,11 @@ async fn follow_observation(
         observed |= response.observe.is_some();
         confirmed_at = Instant::now();
         if let Some(value) = response.body.filter(|value| response.status.is_success() && is_representation(value)) {
-            inner.state().change_known(id, |known| known.report(href, value.clone(), true, observation.via, at));
-            last = Some(value);
+            last = inner.state().change_known(id, |known| {
+                let kept = known.veiled(href, value);
+                known.report(href, kept.clone(), true, observation.via, at);
+                kept
+            });
         }
     }
 }
