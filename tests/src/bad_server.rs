@@ -27,6 +27,9 @@ pub const DOMAIN: &str = "home.test";
 /// The password that they know of every user.
 pub const PASSWORD: &str = "correct horse";
 
+/// XEP-0198.
+const SESSIONS: &str = "urn:xmpp:sm:3";
+
 /// What the server does wrong, or (the last few) how it ends a session that was signed in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Behaviour {
@@ -74,6 +77,10 @@ pub enum Behaviour {
     EndsWith(&'static str),
     /// Signs in, answers the roster, and then nothing more.
     FallsSilent,
+    /// Promises to keep sessions (XEP-0198), drops the line after the roster, and knows of nothing then.
+    BreaksAndForgets,
+    /// Keeps them, and drops the line again as soon as one goes on.
+    BreaksAndResumes,
 }
 
 /// A running scripted server; ends when dropped.
@@ -316,8 +323,26 @@ async fn encrypted<S: AsyncRead + AsyncWrite + Unpin>(
         _ => exchange.proof(&last, PASSWORD).ok_or(io::ErrorKind::InvalidData)?,
     };
     line.say(&format!("<success xmlns='{SASL}'>{}</success>", STANDARD.encode(proof))).await?;
-    line.open("<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>").await?;
-    signed_in(line, behaviour).await
+    if !matches!(behaviour, Behaviour::BreaksAndForgets | Behaviour::BreaksAndResumes) {
+        line.open("<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/>").await?;
+        return signed_in(line, behaviour).await;
+    }
+    line.open(&format!("<bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/><sm xmlns='{SESSIONS}'/>")).await?;
+    let asked = line.until(">").await?;
+    match (asked.contains("<resume"), behaviour) {
+        (false, _) => {
+            line.unread.insert_str(0, &asked);
+            signed_in(line, behaviour).await
+        }
+        (true, Behaviour::BreaksAndResumes) => {
+            line.say(&format!("<resumed xmlns='{SESSIONS}' previd='kept' h='{}'/>", attribute(&asked, "h"))).await?;
+            line.stream.shutdown().await
+        }
+        (true, _) => {
+            line.say(&format!("<failed xmlns='{SESSIONS}'/>")).await?;
+            line.stay_silent().await
+        }
+    }
 }
 
 async fn signed_in<S: AsyncRead + AsyncWrite + Unpin>(line: &mut Line<S>, behaviour: Behaviour) -> io::Result<()> {
@@ -340,6 +365,12 @@ async fn signed_in<S: AsyncRead + AsyncWrite + Unpin>(line: &mut Line<S>, behavi
     let bound = if behaviour == Behaviour::ChangesResource { "another" } else { offered };
     let jid = format!("ada@{DOMAIN}/{bound}");
     line.say(&format!("<iq type='result' id='{id}'><bind xmlns='{BIND}'><jid>{jid}</jid></bind></iq>")).await?;
+    let breaks = matches!(behaviour, Behaviour::BreaksAndForgets | Behaviour::BreaksAndResumes);
+    if breaks {
+        line.until(SESSIONS).await?;
+        line.until(">").await?;
+        line.say(&format!("<enabled xmlns='{SESSIONS}' id='kept' resume='true' max='300'/>")).await?;
+    }
     loop {
         let request = line.until("</iq>").await?;
         let id = attribute(request.rsplit("<iq").next().unwrap_or_default(), "id");
@@ -359,6 +390,7 @@ async fn signed_in<S: AsyncRead + AsyncWrite + Unpin>(line: &mut Line<S>, behavi
         match behaviour {
             Behaviour::EndsWith(condition) => return line.end_with(condition).await,
             Behaviour::FallsSilent => return line.stay_silent().await,
+            _ if breaks => return line.stream.shutdown().await,
             _ => {}
         }
     }

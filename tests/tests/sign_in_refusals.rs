@@ -10,6 +10,7 @@ use homeward_protocol::secret::Secret;
 use homeward_tests::alone;
 use homeward_tests::bad_server::{self, BadServer, Behaviour};
 use homeward_tests::peer::Peer;
+use homeward_tests::remote_house::now_ms;
 use homeward_tests::server::{self, Kind, Server, form_for};
 use homeward_tests::stage::{Stage, connection, open_home, set_account, until_within};
 use serde_json::json;
@@ -294,6 +295,33 @@ fn a_server_that_goes_down_is_tried_again() {
             assert!(bad.connections() < 6, "{behaviour:?}: tried without a pause");
             home.close().await;
         }
+    });
+}
+
+/// Waits until a try is this far away, and counts the connections until then.
+async fn tried_until_the_next_is(at_least: Duration, behaviour: Behaviour) -> usize {
+    let bad = BadServer::start(behaviour).await;
+    let folder = tempfile::tempdir().unwrap();
+    let home = open_home(folder.path().to_owned(), |_| ()).await;
+    let form = form_for(JID, bad.address.port(), &bad.ca_file());
+    home.set_account(&form, Some(Secret::new(bad_server::PASSWORD))).await.unwrap();
+    until_within(&home, "a long pause", Duration::from_secs(40), |snapshot| {
+        let Connection::Suspended { retry_at_ms, .. } = snapshot.connection else { return None };
+        (u128::from(retry_at_ms) >= u128::from(now_ms()) + at_least.as_millis()).then_some(())
+    })
+    .await;
+    home.close().await;
+    bad.connections()
+}
+
+#[test]
+fn a_server_that_breaks_every_session_is_tried_ever_less_often() {
+    alone(async || {
+        let forgets = tried_until_the_next_is(Duration::from_secs(4), Behaviour::BreaksAndForgets);
+        let resumes = tried_until_the_next_is(Duration::from_secs(3), Behaviour::BreaksAndResumes);
+        let (forgets, resumes) = tokio::join!(forgets, resumes);
+        assert!((6..=20).contains(&forgets), "tried {forgets} times");
+        assert!((3..=6).contains(&resumes), "tried {resumes} times");
     });
 }
 

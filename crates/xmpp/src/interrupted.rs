@@ -16,7 +16,11 @@ use crate::session::Event;
 use crate::sign_in::resume;
 
 /// Our choice: the first try begins so long after the break, the next ones after twice as long each.
-const FIRST_TRY_AFTER: Duration = Duration::from_millis(500);
+pub(crate) const FIRST_TRY_AFTER: Duration = Duration::from_millis(500);
+/// Our choice: no try begins later.
+const LAST_TRY_AFTER: Duration = Duration::from_secs(4);
+/// Our choice: a connection that lived this long begins the waits anew.
+const STABLE_AFTER: Duration = Duration::from_secs(60);
 
 /// What an order means for a session without a connection.
 enum Next {
@@ -56,18 +60,23 @@ impl Live {
         }
         let Some((_, keeps)) = self.resumption.resume() else { return false };
         let until = Instant::now() + keeps;
-        let mut wait = FIRST_TRY_AFTER;
+        if self.up_since.elapsed() > STABLE_AFTER {
+            self.next_try_after = FIRST_TRY_AFTER;
+        }
         let mut cause = cause.clone();
         loop {
-            self.tell_when_there_is_room(Event::Interrupted(cause, wait)).await;
+            let wait = self.next_try_after;
+            self.next_try_after = (wait * 2).min(LAST_TRY_AFTER);
+            if let Next::Over = self.tell_meanwhile(Event::Interrupted(cause, wait), until).await {
+                return false;
+            }
             if let Next::Over = self.wait(Instant::now() + wait, until).await {
                 return false;
             }
-            wait *= 2;
             cause = loop {
                 match self.try_to_resume(until).await {
                     Tried::Resumed => {
-                        self.tell_when_there_is_room(Event::Resumed).await;
+                        self.untold = Some(Event::Resumed);
                         return true;
                     }
                     Tried::Failed(cause) => break cause,
@@ -75,6 +84,31 @@ impl Live {
                     Tried::Over => return false,
                 }
             };
+        }
+    }
+
+    /// Tells as soon as the reader has room; it may itself be waiting for room to ask something.
+    async fn tell_meanwhile(&mut self, event: Event, until: Instant) -> Next {
+        let Some(events) = self.events.get_ref().cloned() else { return Next::Over };
+        loop {
+            let order = tokio::select! {
+                place = events.reserve() => {
+                    return match place {
+                        Ok(place) => {
+                            place.send(event);
+                            Next::Wait
+                        }
+                        Err(_) => Next::Over,
+                    };
+                }
+                order = self.orders.recv() => order,
+                () = sleep_until(until) => return Next::Over,
+            };
+            match self.attend_to(order) {
+                // The next try comes soon enough.
+                Next::Wait | Next::Try => {}
+                Next::Over => return Next::Over,
+            }
         }
     }
 
@@ -154,6 +188,7 @@ impl Live {
         self.unflushed = true;
         self.ping = None;
         self.written_then = self.pulse.written();
+        self.up_since = Instant::now();
         Tried::Resumed
     }
 }

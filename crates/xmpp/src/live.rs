@@ -32,6 +32,7 @@ use crate::Account;
 use crate::connect::{Stream, ended, lost, unread};
 use crate::ear::{Ear, Ears};
 use crate::failure::Cause;
+use crate::interrupted::FIRST_TRY_AFTER;
 use crate::resumption::Resumption;
 use crate::session::{Event, IqFailure};
 use crate::shallow::{Received, Shallow};
@@ -66,8 +67,19 @@ const RECEIPT_WITHIN: Duration = Duration::from_millis(250);
 /// What the handle asks the task to do.
 pub(crate) enum Order {
     Send(Box<Stanza>),
-    Ask { to: Option<Jid>, payload: Box<IqPayload>, answer: oneshot::Sender<Result<Option<Element>, IqFailure>> },
-    ListenIn { with: FullJid, ear: Weak<dyn Ear> },
+    Ask {
+        to: Option<Jid>,
+        payload: Box<IqPayload>,
+        answer: oneshot::Sender<Result<Option<Element>, IqFailure>>,
+    },
+    ListenIn {
+        with: FullJid,
+        ear: Weak<dyn Ear>,
+    },
+    /// Nobody waits any more for what the message of this id would bring about.
+    Withdraw {
+        id: String,
+    },
     Doubt,
     Close,
 }
@@ -83,13 +95,19 @@ pub(crate) struct Live {
     pub(crate) pulse: Pulse,
     /// To connect with once more.
     pub(crate) account: Account,
+    /// Since when there has been this connection.
+    pub(crate) up_since: Instant,
+    /// How long after its break another one is tried.
+    pub(crate) next_try_after: Duration,
     pub(crate) resumption: Resumption,
     /// When the server is to be told at the latest what we have.
     pub(crate) receipt_due: Option<Instant>,
     pub(crate) ears: Ears,
     jid: FullJid,
     pub(crate) orders: mpsc::Receiver<Order>,
-    events: PollSender<Event>,
+    pub(crate) events: PollSender<Event>,
+    /// What the reader is told before anything else.
+    pub(crate) untold: Option<Event>,
     asked: HashMap<String, Asked>,
     next_id: u64,
     pinged_at: Instant,
@@ -134,12 +152,15 @@ impl Live {
             stream,
             pulse,
             account,
+            up_since: Instant::now(),
+            next_try_after: FIRST_TRY_AFTER,
             resumption: Resumption::new(keeps_sessions),
             receipt_due: None,
             ears: Ears::default(),
             jid,
             orders,
             events: PollSender::new(events),
+            untold: None,
             asked: HashMap::new(),
             next_id: 0,
             pinged_at: Instant::now(),
@@ -169,12 +190,8 @@ impl Live {
             let _ = asked.answer.send(Err(IqFailure::Closed));
         }
         self.orders.close();
-        self.tell_when_there_is_room(Event::Ended(cause)).await;
-    }
-
-    pub(crate) async fn tell_when_there_is_room(&self, event: Event) {
         if let Some(events) = self.events.get_ref() {
-            let _ = events.send(event).await;
+            let _ = events.send(Event::Ended(cause)).await;
         }
     }
 
@@ -244,7 +261,13 @@ impl Live {
         match received {
             None => return Err(Cause::Closed),
             Some(Err(ReadError::SoftTimeout | ReadError::ParseError(_))) => return Ok(()),
-            Some(Err(error)) => return Err(unread(error)),
+            Some(Err(error)) => {
+                return Err(match unread(error) {
+                    // It was XMPP until now, and broke off within a word.
+                    Cause::NotXmpp => Cause::Closed,
+                    cause => cause,
+                });
+            }
             // One stanza that we cannot read must not cost the stream; whether it was one, and counts, nobody knows.
             Some(Ok(Err(error))) => {
                 tracing::debug!("a stanza could not be read: {error}");
@@ -280,7 +303,7 @@ impl Live {
         };
         let alarm = self.receipt_due.map_or(alarm, |due| due.min(alarm));
         let mut alarm = std::pin::pin!(sleep_until(alarm));
-        let Self { stream, orders, events, unflushed, .. } = self;
+        let Self { stream, orders, events, untold, unflushed, .. } = self;
         poll_fn(|cx| {
             match Sink::<&XmppStreamElement>::poll_ready(Pin::new(&mut *stream), cx) {
                 Poll::Ready(Ok(())) => {
@@ -298,7 +321,14 @@ impl Live {
                     Poll::Pending => {}
                 }
             }
-            match events.poll_reserve(cx) {
+            let mut room = events.poll_reserve(cx);
+            if matches!(room, Poll::Ready(Ok(())))
+                && let Some(event) = untold.take()
+            {
+                let _ = events.send_item(event);
+                room = events.poll_reserve(cx);
+            }
+            match room {
                 Poll::Ready(Ok(())) => {
                     if let Poll::Ready(received) = Pin::new(&mut *stream).poll_next(cx) {
                         return Poll::Ready(Step::Received(Box::new(received)));
@@ -384,6 +414,10 @@ impl Live {
             }
             Order::ListenIn { with, ear } => {
                 self.ears.add(with, ear);
+                None
+            }
+            Order::Withdraw { id } => {
+                self.resumption.withdraw(&id);
                 None
             }
             Order::Doubt | Order::Close => None,

@@ -56,6 +56,8 @@ struct Kept {
     wall: SystemTime,
     /// What a message carries.
     bytes: usize,
+    /// Nobody waits for it any more: it is not sent again.
+    withdrawn: bool,
 }
 
 /// Why a session is not resumed.
@@ -128,7 +130,7 @@ impl Resumption {
             _ => 0,
         };
         self.kept_bytes = self.kept_bytes.saturating_add(bytes);
-        self.kept.push_back(Kept { element, at, wall: SystemTime::now(), bytes });
+        self.kept.push_back(Kept { element, at, wall: SystemTime::now(), bytes, withdrawn: false });
         if self.kept.len() > MAX_KEPT || self.kept_bytes > MAX_KEPT_BYTES {
             self.give_up();
             return false;
@@ -139,6 +141,14 @@ impl Resumption {
         }
         self.since_asked = 0;
         true
+    }
+
+    /// The message of this id is not sent again, should the server not have it.
+    pub(crate) fn withdraw(&mut self, id: &str) {
+        // Most likely it is one of the latest.
+        if let Some(kept) = self.kept.iter_mut().rev().find(|kept| message_id(&kept.element) == Some(id)) {
+            kept.withdrawn = true;
+        }
     }
 
     /// The question to the server.
@@ -177,6 +187,9 @@ impl Resumption {
     /// The session is to be ended: a device would be told what nobody wants any more, or the counts make no sense.
     pub(crate) fn resumed(&mut self, count: u32, now: Instant) -> Result<(), NotResumed> {
         self.acknowledged(count)?;
+        // The server never had them, and does not count them.
+        self.kept.retain(|kept| !kept.withdrawn);
+        self.kept_bytes = self.kept.iter().map(|kept| kept.bytes).sum();
         let age = |kept: &Kept| {
             let by_wall = kept.wall.elapsed().unwrap_or_default();
             by_wall.max(now.saturating_duration_since(kept.at))
@@ -195,6 +208,13 @@ impl Resumption {
     }
 }
 
+fn message_id(element: &XmppStreamElement) -> Option<&str> {
+    match element {
+        XmppStreamElement::Stanza(Stanza::Message(message)) => message.id.as_ref().map(|id| id.0.as_str()),
+        _ => None,
+    }
+}
+
 /// What a message's payloads hold, in bytes.
 fn carried(message: &Message) -> usize {
     message.payloads.iter().flat_map(|payload| payload.texts()).map(str::len).sum()
@@ -205,6 +225,7 @@ mod tests {
     use xmpp_parsers::ibb::{Data, StreamId as Sid};
     use xmpp_parsers::iq::Iq;
     use xmpp_parsers::jid::Jid;
+    use xmpp_parsers::message::Id;
     use xmpp_parsers::ping::Ping;
 
     use super::*;
@@ -220,6 +241,12 @@ mod tests {
         let mut message = Message::new(Some(to));
         message.payloads.push(Data { seq: 0, sid: Sid("s".to_owned()), data: vec![0; bytes] }.into());
         XmppStreamElement::Stanza(message.into())
+    }
+
+    fn named(id: &str) -> XmppStreamElement {
+        let XmppStreamElement::Stanza(Stanza::Message(mut named)) = message(1) else { unreachable!("a message") };
+        named.id = Some(Id(id.to_owned()));
+        XmppStreamElement::Stanza(named.into())
     }
 
     fn ping() -> XmppStreamElement {
@@ -271,6 +298,27 @@ mod tests {
         assert_eq!(resumption.resumed(0, now), Ok(()), "a ping may be late");
         resumption.sent(message(1), then);
         assert_eq!(resumption.resumed(0, now), Err(NotResumed::TooLate));
+    }
+
+    #[test]
+    fn what_was_withdrawn_is_not_sent_again_and_the_counts_go_on() {
+        let (mut resumption, now) = (on(), Instant::now());
+        for id in ["a", "b", "c"] {
+            resumption.sent(named(id), now);
+        }
+        resumption.withdraw("a");
+        resumption.withdraw("b");
+        assert_eq!((resumption.resumed(1, now), left(&resumption)), (Ok(()), 1), "a was had, b was not");
+        assert_eq!(resumption.kept_bytes, "AA==".len());
+        assert_eq!((resumption.acknowledged(2), left(&resumption)), (Ok(()), 0), "c was sent again");
+    }
+
+    #[test]
+    fn what_was_withdrawn_cannot_come_too_late() {
+        let (mut resumption, then) = (on(), Instant::now());
+        resumption.sent(named("a"), then);
+        resumption.withdraw("a");
+        assert_eq!(resumption.resumed(0, then + COMES_TOO_LATE_AFTER * 2), Ok(()));
     }
 
     #[test]

@@ -242,6 +242,13 @@ impl Handle {
         let _ = self.orders.try_send(Order::ListenIn { with, ear });
     }
 
+    /// A message that was queued under this id is not sent again, should the connection break before the server had it
+    /// (XEP-0198): nobody waits any more for what it would bring about. What is on its way stays so.
+    pub fn withdraw(&self, id: String) {
+        // Where the queue is full the connection is at work, and what was sent has gone out.
+        let _ = self.orders.try_send(Order::Withdraw { id });
+    }
+
     /// Asks for a sign of life at once: there is reason to doubt the connection. The session ends if none comes.
     pub fn doubt(&self) {
         // Where the queue is full the connection is at work, and found out soon anyway.

@@ -6,7 +6,6 @@
 use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use homeward_protocol::coap::transfer::{Progress, Transfer, TransferError};
 use homeward_protocol::crudn::{Href, Request, Response, Status};
 
 use super::address::canonical;
+use super::departure::Departure;
 use super::endpoint::{AskError, Endpoint};
 use super::observation::{self, Observation};
 use crate::tap::Copies;
@@ -91,7 +91,8 @@ impl LanClient {
         limit: usize,
     ) -> Result<Response, LanError> {
         let to = canonical(to);
-        let whole = Arc::new(AtomicBool::new(false));
+        // Of the message that makes the request whole: the device can act on it from then on.
+        let mut whole = Arc::new(Departure::default());
         let answered = tokio::time::timeout(deadline, async {
             let format = self.format(to);
             let answer = self.transfer(to, request, format, &whole, limit).await?;
@@ -99,7 +100,7 @@ impl LanClient {
                 return Ok(answer);
             }
             // A refused format means that the device has not acted: asking again does nothing twice.
-            whole.store(false, Ordering::Relaxed);
+            whole = Arc::default();
             let second = self.transfer(to, request, format.other(), &whole, limit).await?;
             if refuses_format(second.status) {
                 return Ok(answer);
@@ -107,11 +108,11 @@ impl LanClient {
             self.learn(to, format.other());
             Ok(second)
         });
-        let left = || whole.load(Ordering::Relaxed);
-        match answered.await {
-            Err(_) if left() => Err(LanError::NoAnswer),
-            Err(_) => Err(LanError::NotSent(io::ErrorKind::TimedOut)),
+        let answered = answered.await;
+        match answered {
             Ok(answered) => answered,
+            Err(_) if whole.call_off() => Err(LanError::NotSent(io::ErrorKind::TimedOut)),
+            Err(_) => Err(LanError::NoAnswer),
         }
     }
 
@@ -120,15 +121,15 @@ impl LanClient {
         to: SocketAddr,
         request: &Request,
         format: Format,
-        whole: &Arc<AtomicBool>,
+        whole: &Arc<Departure>,
         limit: usize,
     ) -> Result<Response, LanError> {
         let mut transfer = Transfer::new(request, format)?.limited_to(limit);
         loop {
             // Blocks before the last do not make the request whole.
-            let sent = if transfer.completes_request() { whole.clone() } else { Arc::default() };
-            let answer = self.endpoint.ask(to, transfer.packet(), rand::random(), sent.clone()).await;
-            let answer = answer.map_err(|error| error_of(error, whole.load(Ordering::Relaxed)))?;
+            let departure = if transfer.completes_request() { whole.clone() } else { Arc::default() };
+            let answer = self.endpoint.ask(to, transfer.packet(), rand::random(), departure).await;
+            let answer = answer.map_err(|error| error_of(error, whole.has_left()))?;
             if let Progress::Done(response) = transfer.handle(answer)? {
                 return Ok(response);
             }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use homeward_protocol::coap::Packet;
@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::address::canonical;
+use super::departure::Departure;
 use crate::tap::Copies;
 
 /// The most notifications of one observation that wait for their reader; more are dropped. Our choice.
@@ -56,7 +57,7 @@ struct Ask {
     to: SocketAddr,
     packet: Packet,
     token: u64,
-    sent: Arc<AtomicBool>,
+    departure: Arc<Departure>,
     answer: oneshot::Sender<Result<Packet, AskError>>,
 }
 
@@ -84,18 +85,18 @@ impl Endpoint {
         Ok(Self { commands, numbers: Arc::default() })
     }
 
-    /// Sends a confirmable message and waits for its answer, for as long as the message layer does. `sent` becomes true
-    /// once it has left this computer. Dropping the future cancels it.
+    /// Sends a confirmable message and waits for its answer, for as long as the message layer does. It leaves this
+    /// computer unless its `departure` is called off before. Dropping the future cancels it.
     pub(super) async fn ask(
         &self,
         to: SocketAddr,
         packet: Packet,
         token: u64,
-        sent: Arc<AtomicBool>,
+        departure: Arc<Departure>,
     ) -> Result<Packet, AskError> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
-        let ask = Box::new(Ask { number, to: canonical(to), packet, token, sent, answer });
+        let ask = Box::new(Ask { number, to: canonical(to), packet, token, departure, answer });
         let closed = AskError::NotSent(io::ErrorKind::NotConnected);
         self.commands.send(Command::Ask(ask)).map_err(|_| closed)?;
         let mut cancel = CancelOnDrop { commands: &self.commands, number: Some(number) };
@@ -179,7 +180,7 @@ struct Driver {
 
 struct Waiting {
     number: u64,
-    sent: Arc<AtomicBool>,
+    departure: Arc<Departure>,
     answer: oneshot::Sender<Result<Packet, AskError>>,
 }
 
@@ -209,11 +210,11 @@ impl Driver {
         let now = self.now();
         match command {
             Command::Ask(ask) => {
-                let Ask { number, to, packet, token, sent, answer } = *ask;
+                let Ask { number, to, packet, token, departure, answer } = *ask;
                 let chance = Chance { token, jitter: rand::random() };
                 let id = self.layer.request(now, to, packet, chance);
                 self.exchanges.insert(number, id);
-                self.asked.insert(id, Waiting { number, sent, answer });
+                self.asked.insert(id, Waiting { number, departure, answer });
             }
             Command::Cancel(number) => {
                 if let Some(id) = self.exchanges.remove(&number) {
@@ -259,12 +260,20 @@ impl Driver {
         while let Some(output) = self.layer.poll() {
             match output {
                 Output::Transmit { to, datagram, exchange } => {
-                    let outcome = self.transmit(to, &datagram).await;
-                    if outcome.is_ok() {
-                        self.copy(true, to, &datagram);
+                    let waiting = exchange.and_then(|id| Some((id, self.asked.get(&id)?.departure.clone())));
+                    let left_before = waiting.as_ref().is_some_and(|(_, departure)| departure.has_left());
+                    if waiting.as_ref().is_some_and(|(_, departure)| !departure.leave()) {
+                        // Called off; whoever asked cancels it.
+                        continue;
                     }
-                    if let Some(id) = exchange {
-                        self.transmitted(id, outcome);
+                    match (self.transmit(to, &datagram).await, waiting) {
+                        (Ok(_), _) => self.copy(true, to, &datagram),
+                        // What cannot be sent at first will not be in two seconds either; what was sent once may be answered.
+                        (Err(error), Some((id, _))) if !left_before => {
+                            self.layer.cancel(self.now(), id);
+                            self.end(id, Err(AskError::NotSent(error.kind())));
+                        }
+                        (Err(_), _) => {}
                     }
                 }
                 Output::Answer { exchange, packet, .. } => self.end(exchange, Ok(packet)),
@@ -284,19 +293,6 @@ impl Driver {
         match socket {
             Some(socket) => socket.send_to(datagram, to).await,
             None => Err(io::ErrorKind::Unsupported.into()),
-        }
-    }
-
-    /// A message that cannot be sent at first will not be in two seconds either; one that was sent once may be answered.
-    fn transmitted(&mut self, id: ExchangeId, outcome: io::Result<usize>) {
-        let Some(waiting) = self.asked.get(&id) else { return };
-        match outcome {
-            Ok(_) => waiting.sent.store(true, Ordering::Relaxed),
-            Err(error) if !waiting.sent.load(Ordering::Relaxed) => {
-                self.layer.cancel(self.now(), id);
-                self.end(id, Err(AskError::NotSent(error.kind())));
-            }
-            Err(_) => {}
         }
     }
 

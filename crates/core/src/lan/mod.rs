@@ -8,6 +8,7 @@
 mod address;
 mod asking;
 mod client;
+mod departure;
 mod describe;
 mod device;
 mod dns_sd;

@@ -136,8 +136,7 @@ impl Watch {
     async fn send(&self, observe: Observe) -> Result<Packet, LanError> {
         let request = Request { observe: Some(observe), ..Request::get(self.href.clone()) };
         let packet = Transfer::new(&request, self.format)?.packet();
-        let sent = Arc::default();
-        let answer = self.client.endpoint.ask(self.to, packet, self.token, Arc::clone(&sent));
+        let answer = self.client.endpoint.ask(self.to, packet, self.token, Arc::default());
         match tokio::time::timeout(DEADLINE, answer).await {
             Ok(answer) => answer.map_err(|error| error_of(error, true)),
             Err(_) => Err(LanError::NoAnswer),

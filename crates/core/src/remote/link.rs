@@ -80,6 +80,8 @@ fn gives_up(cause: &Cause, worked: bool) -> bool {
 enum Next {
     Wished(Wish),
     Failed(Failure),
+    /// The connection broke a while ago, which was told then; now it is certain that the session does not go on.
+    NotResumed(Failure),
 }
 
 pub(super) async fn run(
@@ -101,6 +103,7 @@ pub(super) async fn run(
                 let began = Instant::now();
                 let next = connected(&sessions, wanted, &mut worked, &mut surroundings, &mut wishes, &events).await;
                 sessions.detach();
+                let was_waited_for = matches!(next, Next::NotResumed(_));
                 match next {
                     Next::Wished(wish) => Some(wish),
                     Next::Failed(Failure { layer, cause }) if gives_up(&cause, worked) => {
@@ -108,9 +111,12 @@ pub(super) async fn run(
                         let _ = events.send(RemoteEvent::Refused(layer_view(layer), cause)).await;
                         wishes.recv().await
                     }
-                    Next::Failed(Failure { layer, cause }) => {
+                    Next::Failed(Failure { layer, cause }) | Next::NotResumed(Failure { layer, cause }) => {
                         failures = if began.elapsed() > STABLE_AFTER { 0 } else { failures + 1 };
-                        let wait = backoff(failures);
+                        let wait = match failures {
+                            0 | 1 if was_waited_for => Duration::ZERO,
+                            failures => backoff(failures),
+                        };
                         let _ = events.send(RemoteEvent::Suspended(layer_view(layer), cause, wait)).await;
                         tokio::select! {
                             wish = wishes.recv() => wish,
@@ -204,13 +210,16 @@ async fn connected(
             {
                 return Next::Failed(Failure { layer: homeward_xmpp::Layer::Tcp, cause: Cause::TooManySessions });
             }
-            // The connection is long gone, and what there is now a new one tells.
-            Some(Event::Ended(_)) if interrupted => return Next::Wished(Wish::TryNow),
             Some(Event::Ended(cause)) => {
-                if matches!(&cause, Cause::StreamError(words) if words.starts_with("PolicyViolation")) {
+                let failure = Failure { layer: homeward_xmpp::Layer::Tcp, cause };
+                if interrupted {
+                    return Next::NotResumed(failure);
+                }
+                let Failure { cause, .. } = &failure;
+                if matches!(cause, Cause::StreamError(words) if words.starts_with("PolicyViolation")) {
                     sessions.was_too_large();
                 }
-                return Next::Failed(Failure { layer: homeward_xmpp::Layer::Tcp, cause });
+                return Next::Failed(failure);
             }
             Some(Event::Presence(presence)) => {
                 if let Some(gone) = gone(&presence) {

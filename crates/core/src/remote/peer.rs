@@ -123,7 +123,7 @@ impl Peer {
         let mut question =
             Question { peer: self.clone(), session, id, answer, until, sent: None, load, answered: false };
         match timeout_at(until, question.session.send(message)).await {
-            Ok(Ok(())) => question.sent = Some(Instant::now()),
+            Ok(Ok(stanza)) => question.sent = Some(Sent { at: Instant::now(), stanza }),
             Ok(Err(NotSent::Over)) => return Ok(None),
             Ok(Err(NotSent::TooLarge(too_large))) => return Err(too_large.into()),
             Err(_) => return Err(RemoteError::NoAnswer { sent: false }),
@@ -185,6 +185,12 @@ fn left_until(until: Instant) -> Duration {
     until.saturating_duration_since(Instant::now())
 }
 
+/// When a request went out, and what to withdraw it by.
+struct Sent {
+    at: Instant,
+    stanza: String,
+}
+
 /// A request that is out. Dropped before its answer came, it is given up.
 pub(super) struct Question {
     peer: Arc<Peer>,
@@ -193,7 +199,7 @@ pub(super) struct Question {
     answer: oneshot::Receiver<Outcome>,
     /// With what the link needs to carry it.
     until: Instant,
-    sent: Option<Instant>,
+    sent: Option<Sent>,
     load: Option<Load>,
     answered: bool,
 }
@@ -210,7 +216,7 @@ impl Question {
                 Err(_) => break Err(RemoteError::NoAnswer { sent: true }),
             }
         };
-        let sent = self.sent;
+        let sent = self.sent.as_ref().map(|sent| sent.at);
         let answered = outcome.map(|arrival| {
             let took = sent.map_or(Duration::ZERO, |sent| arrival.at.saturating_duration_since(sent));
             (arrival, took)
@@ -227,11 +233,13 @@ impl Drop for Question {
         }
         let returns_ids = {
             let mut dialogue = lock(&self.peer.dialogue);
-            if !dialogue.give_up(&self.id) || self.sent.is_none() {
+            if !dialogue.give_up(&self.id) {
                 return;
             }
             dialogue.returns_ids()
         };
+        let Some(Sent { stanza, .. }) = self.sent.take() else { return };
+        self.session.withdraw(stanza);
         // A session that did not answer may be one that the device no longer knows.
         self.peer.retire(self.session.sid());
         if !returns_ids {

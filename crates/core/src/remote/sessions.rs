@@ -324,15 +324,24 @@ impl Sessions {
     }
 
     /// Sends one message as one block (RA-17). Blocks are numbered in the order in which they are queued.
-    fn send(&self, jid: &FullJid, sid: &str, message: Vec<u8>, place: homeward_xmpp::Place<'_>) -> Result<(), NotSent> {
+    /// Returns the stanza's id.
+    fn send(
+        &self,
+        jid: &FullJid,
+        sid: &str,
+        message: Vec<u8>,
+        place: homeward_xmpp::Place<'_>,
+    ) -> Result<String, NotSent> {
         let mut guard = self.state();
         let state = &mut *guard;
         let entry = state.open.get_mut(&(jid.clone(), sid.to_owned())).ok_or(NotSent::Over)?;
         let block = entry.stream.send(message).map_err(NotSent::TooLarge)?;
         state.traffic.moved(block.data.len());
         state.largest_sent = state.largest_sent.max(on_the_wire(block.data.len()));
-        place.send(carrying(jid, Data { seq: block.seq, sid: StreamId(sid.to_owned()), data: block.data }).into());
-        Ok(())
+        let data = Data { seq: block.seq, sid: StreamId(sid.to_owned()), data: block.data };
+        let id = stanza_id(&data);
+        place.send(carrying(jid, id.clone(), data).into());
+        Ok(id)
     }
 
     /// An IBB `iq`; returns the answer. `may_talk`: whether its sender is of our account or a contact (RA-14).
@@ -440,11 +449,16 @@ fn read_data(payload: &Element) -> Option<Block> {
     Block::read(payload.attr("seq")?, &payload.text())
 }
 
+/// What comes back tells by it which session it was of.
+fn stanza_id(data: &Data) -> String {
+    format!("{}-{}", data.sid.0, data.seq)
+}
+
 /// A block in a `normal` message that no server keeps or copies.
-fn carrying(jid: &FullJid, data: Data) -> Message {
+fn carrying(jid: &FullJid, id: String, data: Data) -> Message {
     let hint = |name: &str| Element::builder(name, HINTS).build();
     let mut stanza = Message::new_with_type(MessageType::Normal, Some(Jid::from(jid.clone())));
-    stanza.id = Some(Id(format!("{}-{}", data.sid.0, data.seq)));
+    stanza.id = Some(Id(id));
     stanza.payloads = vec![data.into(), hint("no-store"), hint("no-copy")];
     stanza
 }
@@ -468,11 +482,16 @@ impl OpenSession {
         self.sessions.upgrade().is_some_and(|sessions| sessions.is_open(&self.jid, &self.sid))
     }
 
-    /// Sends one message; waits while the connection is busy.
-    pub(super) async fn send(&self, message: Vec<u8>) -> Result<(), NotSent> {
+    /// Sends one message; waits while the connection is busy. Returns what to withdraw it by.
+    pub(super) async fn send(&self, message: Vec<u8>) -> Result<String, NotSent> {
         let place = self.handle.place().await.map_err(|_| NotSent::Over)?;
         let sessions = self.sessions.upgrade().ok_or(NotSent::Over)?;
         sessions.send(&self.jid, &self.sid, message, place)
+    }
+
+    /// Nobody waits any more for what a message would bring about: it does not go out later.
+    pub(super) fn withdraw(&self, id: String) {
+        self.handle.withdraw(id);
     }
 
     /// Whether something long is on its way to us now, which may be an answer.
