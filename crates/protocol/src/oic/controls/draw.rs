@@ -17,6 +17,11 @@ pub(super) fn shape(row: &Row, own: bool, writable: bool, told: Told<'_>) -> Opt
     let as_text = matches!(reported, Some(Value::String(_)));
     let shape = match row.kind {
         Kind::Switch => Shape::Switch,
+        Kind::OffOnly if !writable || reported == Some(&Value::Bool(false)) => return Some((Shape::State, false)),
+        Kind::OffOnly => {
+            let press = Press { name: "off".to_owned(), sends: json!({ (property): false }), query: None };
+            Shape::Buttons { presses: vec![press] }
+        }
         Kind::State => Shape::State,
         Kind::Motion => Shape::Motion,
         Kind::Lock => Shape::Lock,
@@ -45,7 +50,7 @@ pub(super) fn shape(row: &Row, own: bool, writable: bool, told: Told<'_>) -> Opt
             stop: plan.stop.map(str::to_owned),
             minutes: plan.minutes.map(str::to_owned),
         },
-        Kind::List => Shape::List { unit: told.unit().map(str::to_owned) },
+        Kind::List(unit) => Shape::List { unit: told.unit().or(unit).map(str::to_owned) },
         Kind::Collection => Shape::Collection { members: told.members() },
         Kind::Hidden => {
             let count = reported.map(|value| value.as_array().map_or(1, Vec::len));

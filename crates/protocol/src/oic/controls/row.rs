@@ -29,6 +29,8 @@ impl Row {
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
     Switch,
+    /// A state that can be switched off, and not on.
+    OffOnly,
     State,
     Motion,
     Lock,
@@ -52,7 +54,8 @@ pub(super) enum Kind {
     Reading(Option<&'static str>),
     /// A contaminant's measure, whose unit hangs on what it is.
     Contaminant,
-    List,
+    /// Of each number in it.
+    List(Option<&'static str>),
     Collection,
     Hidden,
 }
@@ -152,6 +155,14 @@ pub(super) const fn amount(unit: &'static str) -> Kind {
 pub(super) const fn count(unit: &'static str) -> Kind {
     Kind::Number(Ends { min: Some(0.0), max: None, step: Some(1.0), unit })
 }
+
+/// Whole numbers from this one on.
+pub(super) const fn from(min: f64) -> Kind {
+    Kind::Number(Ends { min: Some(min), max: None, step: Some(1.0), unit: "" })
+}
+
+/// Any whole number.
+pub(super) const ANY_WHOLE: Kind = Kind::Number(Ends { min: None, max: None, step: Some(1.0), unit: "" });
 
 /// Whole numbers within these.
 pub(super) const fn whole(min: f64, max: f64, unit: &'static str) -> Kind {

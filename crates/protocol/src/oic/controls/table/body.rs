@@ -33,7 +33,7 @@ pub(super) const TYPES: &[Type] = &[
     ("oic.r.body.fat", &[tell("bodyfat", reading("%"))]),
     ("oic.r.body.ffm", &[tell("ffm", reading("kg"))]),
     ("oic.r.body.slm", &[tell("slm", reading("kg"))]),
-    ("oic.r.body.water", &[tell("bwater", PLAIN)]),
+    ("oic.r.body.water", &[tell("bwater", reading("kg"))]),
     ("oic.r.body.location.temperature", &[tell("bloc", Kind::Text)]),
     (
         "oic.r.sleep",
@@ -60,7 +60,7 @@ pub(super) const TYPES: &[Type] = &[
     ("oic.r.glucose.hba1c", &[tell("hba1c", reading("%"))]),
     ("oic.r.glucose.health", &[tell("health", Kind::Text)]),
     ("oic.r.glucose.meal", &[tell("meal", Kind::Text)]),
-    ("oic.r.glucose.medication", &[tell("medication", PLAIN), may_tell("regimen", Kind::Text)]),
+    ("oic.r.glucose.medication", &[tell("medication", reading("mg")), may_tell("regimen", Kind::Text)]),
     ("oic.r.glucose.samplelocation", &[tell("samplelocation", Kind::Text)]),
     ("oic.r.glucose.tester", &[tell("tester", Kind::Text)]),
     ("oic.r.cgm.calibrate", &[set("Cvalue", GLUCOSE), may_tell("Cstatus", Kind::State)]),

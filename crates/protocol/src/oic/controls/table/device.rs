@@ -27,7 +27,7 @@ pub(super) const TYPES: &[Type] = &[
         "oic.wk.con",
         &[set("n", Kind::Text), may_set("locn", Kind::Text), may_set("r", Kind::Text), may_set("dl", Kind::Text)],
     ),
-    ("oic.wk.con.p", &[may_tell("mnpn", Kind::List)]),
+    ("oic.wk.con.p", &[may_tell("mnpn", Kind::List(None))]),
     // Restart and factory reset.
     ("oic.wk.mnt", &[may_set("rb", Kind::Button).asking(), may_set("fr", Kind::Button).asking()]),
     (

@@ -1,6 +1,6 @@
 //! Power, batteries, gas, and the plant behind them (IEC 61850).
 
-use super::super::row::{Kind, PLAIN, Plan, Type, amount, may_set, may_tell, number, reading, set, tell, whole};
+use super::super::row::{Kind, PLAIN, Plan, Type, amount, count, may_set, may_tell, reading, set, tell, whole};
 use super::super::shape::TimeForm;
 
 const DAY: Kind = Kind::Time(TimeForm::DateTime);
@@ -38,16 +38,17 @@ pub(super) const TYPES: &[Type] = &[
         "oic.r.energy.drlc",
         &[
             // ApplianceLoadReductionType of the Zigbee Smart Energy Profile 2.0.
-            set("DRType", number("")),
+            set("DRType", count("")),
             set("start", Kind::Schedule(Plan { form: TimeForm::DateTime, stop: None, minutes: Some("duration") })),
             may_set("override", Kind::Switch),
-            may_set("drlevel", number("")),
+            // 0, 30, 50 and 70 % less.
+            may_set("drlevel", whole(0.0, 3.0, "")),
             may_set("mandate", Kind::Switch),
         ],
     ),
     (
         "oic.r.powersource",
-        &[tell("active", Kind::Text), may_tell("sourcefault", Kind::State), may_tell("powersources", Kind::List)],
+        &[tell("active", Kind::Text), may_tell("sourcefault", Kind::State), may_tell("powersources", Kind::List(None))],
     ),
     ("oic.r.batterymaterial", &[tell("material", Kind::Text)]),
     (
@@ -66,10 +67,10 @@ pub(super) const TYPES: &[Type] = &[
         "oic.r.inverter",
         &[
             tell("status", Kind::Text),
-            may_tell("outputpower", reading("W")),
+            may_tell("outputpower", reading("kW")),
             may_tell("inputvoltage", reading("V")),
             may_tell("inputcurrent", reading("A")),
-            may_tell("ratedpower", reading("W")),
+            may_tell("ratedpower", reading("kW")),
             may_tell("minvoltmppt", reading("V")),
             may_tell("maxvoltmppt", reading("V")),
             may_tell("timestamp", DAY),
@@ -91,8 +92,8 @@ pub(super) const TYPES: &[Type] = &[
         "oic.r.vehicle.connector",
         &[
             tell("connected", Kind::State),
-            may_tell("ratedchargingcapacity", PLAIN),
-            may_tell("rateddischargingcapacity", PLAIN),
+            may_tell("ratedchargingcapacity", reading("A")),
+            may_tell("rateddischargingcapacity", reading("A")),
         ],
     ),
     ("oic.r.gas.consumption", &[tell("gas", reading("kWh")), may_tell("volume", reading("m³"))]),

@@ -1,8 +1,8 @@
 //! Locks, doors, blinds, modes, alarms, movement and times.
 
 use super::super::row::{
-    Kind, PERCENT, PLAIN, Pick, Plan, TURN, Type, amount, count, may_set, may_tell, number, one_of, reading, set, tell,
-    whole,
+    ANY_WHOLE, Kind, PERCENT, PLAIN, Pick, Plan, TURN, Type, amount, count, either, from, may_set, may_tell, one_of,
+    reading, set, tell, whole,
 };
 use super::super::shape::TimeForm;
 
@@ -10,6 +10,7 @@ const MODE: Kind = Kind::Choice(Pick { from: "supportedModes", fixed: &[], as_li
 const ECO: Kind =
     Kind::Choice(Pick { from: "supportedModes", fixed: &["disabled", "enabled"], as_list: true, several: false });
 const DAY: Kind = Kind::Time(TimeForm::DateTime);
+const COMPASS: &[&str] = &["N", "S", "E", "W", "NE", "NW", "SE", "SW"];
 const SPAN: Kind = Kind::Time(TimeForm::Duration);
 
 pub(super) const TYPES: &[Type] = &[
@@ -27,8 +28,8 @@ pub(super) const TYPES: &[Type] = &[
             may_set("liftvelocity", count("cm/s")),
             may_set("liftaccelerationtime", count("ms")),
             may_set("liftdecelerationtime", count("ms")),
-            may_tell("mode", Kind::List),
-            may_tell("configstatus", Kind::List),
+            may_tell("mode", Kind::List(None)),
+            may_tell("configstatus", Kind::List(None)),
         ],
     ),
     ("oic.r.mode", &[set("modes", MODE)]),
@@ -62,8 +63,8 @@ pub(super) const TYPES: &[Type] = &[
         &[
             tell("zonestate", Kind::State),
             may_tell("zonetype", Kind::Text),
-            may_tell("zonestatus", Kind::List),
-            may_set("currentzonesensitivitylevel", count("")),
+            may_tell("zonestatus", Kind::List(None)),
+            may_set("currentzonesensitivitylevel", from(1.0)),
             may_tell("numzonesensitivitylevel", PLAIN),
             may_tell("zoneid", PLAIN),
             may_tell("iascieaddress", Kind::Text),
@@ -78,9 +79,9 @@ pub(super) const TYPES: &[Type] = &[
                 Kind::Schedule(Plan { form: TimeForm::DateTime, stop: Some("stopTime"), minutes: Some("interval") }),
             ),
             may_set("intervalsecond", count("s")),
-            // -1: without end.
+            // 0: without end; -1 stops it.
             may_set("repeat", whole(-1.0, 1_000_000.0, "")),
-            may_set("triggertiming", Kind::Text),
+            may_set("triggertiming", either(&["startTime", "stopTime", "totalInterval"])),
             may_tell("state", Kind::Text),
         ],
     ),
@@ -99,11 +100,11 @@ pub(super) const TYPES: &[Type] = &[
             may_set("region-a2", Kind::Text),
             may_set("national-a1", Kind::Text),
             may_set("country", Kind::Text),
-            may_set("flr", number("")),
+            may_set("flr", ANY_WHOLE),
             may_set("loc", Kind::Text),
             may_set("landmark", Kind::Text),
-            may_set("prd", Kind::Text),
-            may_set("pod", Kind::Text),
+            may_set("prd", either(COMPASS)),
+            may_set("pod", either(COMPASS)),
             may_set("sts", Kind::Text),
         ],
     ),

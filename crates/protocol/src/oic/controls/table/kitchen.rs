@@ -1,6 +1,6 @@
 //! Kitchen machines, printers, and what they use up.
 
-use super::super::row::{Kind, PLAIN, Pick, Type, count, either, may_set, may_tell, one_of, reading, set, tell};
+use super::super::row::{Kind, Pick, Type, count, either, may_set, may_tell, one_of, reading, set, tell};
 
 const ADDITIVES: Kind = Kind::Choice(Pick { from: "supportedadditivetypes", fixed: &[], as_list: true, several: true });
 
@@ -32,9 +32,9 @@ pub(super) const TYPES: &[Type] = &[
             may_tell("printsizex", reading("mm")),
             may_tell("printsizey", reading("mm")),
             may_tell("printsizez", reading("mm")),
-            may_tell("memorysize", PLAIN),
+            may_tell("memorysize", reading("MB")),
             may_tell("wanconnected", Kind::State),
         ],
     ),
-    ("oic.r.printer.queue", &[tell("queue", Kind::List)]),
+    ("oic.r.printer.queue", &[tell("queue", Kind::List(None))]),
 ];

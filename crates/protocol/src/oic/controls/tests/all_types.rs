@@ -67,6 +67,7 @@ const VENDORS_OWN: &str = "oic.r.userinfo";
 const ONLY_READ: &[(&str, &str)] = &[
     // Only direction and speed may be set, its description says.
     ("oic.r.airflow", "automode"),
+    ("oic.r.dali.conf", "ver"),
     ("oic.r.opaquedata", "encoding"),
     ("oic.r.opaquedata", "payloadtype"),
     ("oic.r.opaquedata", "size"),
