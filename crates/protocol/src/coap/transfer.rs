@@ -6,7 +6,7 @@
 //! Drive it: send [`Transfer::packet`], give its answer to [`Transfer::handle`], until that says [`Progress::Done`].
 
 use coap_lite::option_value::OptionValueU32;
-use coap_lite::{CoapOption, MessageClass, Packet, ResponseType};
+use coap_lite::{CoapOption, MessageClass, Packet, RequestType, ResponseType};
 use zeroize::Zeroizing;
 
 use super::block::{BadBlock, Block, BlockSize, MAX_BODY};
@@ -139,6 +139,10 @@ impl Transfer {
         self.handle_receiving(notification, None, 0)
     }
 
+    fn changes_things(&self) -> bool {
+        self.request.header.code != MessageClass::Request(RequestType::Get)
+    }
+
     fn handle_sending(&mut self, answer: Packet, offset: usize, size: BlockSize) -> Result<Progress, TransferError> {
         let taken = Block::of(&answer, CoapOption::Block1).transpose()?;
         let end = self.upload.len().min(offset + size.bytes());
@@ -170,6 +174,11 @@ impl Transfer {
         restarts: u32,
     ) -> Result<Progress, TransferError> {
         let Some(block) = Block::of(&answer, CoapOption::Block2).transpose()? else {
+            // The device has acted, and said so: what it has forgotten since is only the rest of its words.
+            if let Some((mut first, ..)) = before.filter(|_| self.changes_things() && !is_success(&answer)) {
+                first.payload.clear();
+                return Ok(Progress::Done(message::decode_response(&first)?));
+            }
             // Whole by itself; also an error in the middle of a body.
             if answer.payload.len() > self.limit {
                 return Err(TransferError::TooLarge);
@@ -214,6 +223,10 @@ impl Transfer {
         first.payload = body;
         Ok(Progress::Done(message::decode_response(&first)?))
     }
+}
+
+fn is_success(packet: &Packet) -> bool {
+    matches!(message::code(packet) >> 5, 2)
 }
 
 fn number_of(offset: usize, size: BlockSize) -> u32 {

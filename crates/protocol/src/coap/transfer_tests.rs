@@ -169,6 +169,18 @@ fn an_answer_that_never_ends_is_given_up_at_the_limit() {
 }
 
 #[test]
+fn a_device_that_forgets_the_rest_of_its_answer_to_a_change_has_done_it_all_the_same() {
+    let mut transfer = post(json!({"value": true}));
+    let mut first = first_block(text(3000), b"v1");
+    first.header.code = MessageClass::Response(ResponseType::Created);
+    assert!(matches!(transfer.handle(first), Ok(Progress::More)));
+    let mut forgotten = Packet::new();
+    forgotten.header.code = MessageClass::Response(ResponseType::BadRequest);
+    let Ok(Progress::Done(response)) = transfer.handle(forgotten) else { panic!("it is over") };
+    assert_eq!((response.status, response.body), (Status::CREATED, None));
+}
+
+#[test]
 fn an_error_in_the_middle_ends_it_as_that_error() {
     let mut transfer = get();
     assert_eq!(transfer.handle(first_block(text(200), b"v1")).unwrap(), Progress::More);

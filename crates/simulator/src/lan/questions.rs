@@ -29,6 +29,8 @@ pub(super) struct Transfers {
     uploads: Vec<(SocketAddr, Href, Upload)>,
     /// Who was given the first block of what.
     readers: Vec<(SocketAddr, String)>,
+    /// Long answers to changes.
+    answers: Vec<(SocketAddr, String, Response)>,
 }
 
 impl Transfers {
@@ -49,6 +51,20 @@ impl Transfers {
             self.uploads.push((peer, href.clone(), upload));
         }
         taken
+    }
+
+    /// Keeps a long answer to a change, whose later blocks are asked for by themselves (RFC 7959 §2.7).
+    fn keep(&mut self, peer: SocketAddr, path: &str, response: &Response) {
+        self.answers.retain(|(who, what, _)| *who != peer || what != path);
+        if self.answers.len() >= MOST_TRANSFERS {
+            self.answers.remove(0);
+        }
+        self.answers.push((peer, path.to_owned(), response.clone()));
+    }
+
+    fn kept(&self, peer: SocketAddr, path: &str) -> Option<Response> {
+        let kept = self.answers.iter().find(|(who, what, _)| *who == peer && what == path);
+        kept.map(|(_, _, response)| response.clone())
     }
 
     fn begun(&mut self, peer: SocketAddr, path: &str) {
@@ -119,6 +135,11 @@ impl Server {
             Err(refusal) => return self.reply(&question, &refusal.response()),
         };
         question.method = asked.request.method;
+        if asked.request.method.changes_things() && asks_for_a_later_block(&question.packet) {
+            // The rest of an answer: nothing is done again.
+            let kept = self.memory().transfers.kept(sender.at, asked.request.href.as_str());
+            return self.reply(&question, &kept.unwrap_or_else(|| Response::status(Status(408))));
+        }
         let Heard::Proceed { number, delay } = self.unit.hear(&asked.request, Via::Lan, &sender.at.to_string()) else {
             self.memory().requests.answered(key, Answered::Never);
             return;
@@ -150,7 +171,7 @@ impl Server {
 
     /// Whether somebody asks for a later block who was not given the first, and the device has forgotten the others.
     fn has_lost_its_place(&self, question: &Question, request: &Request) -> bool {
-        let later = matches!(Block::of(&question.packet, CoapOption::Block2), Some(Ok(block)) if block.number > 0);
+        let later = asks_for_a_later_block(&question.packet);
         let forgets = self.unit.state().knobs.forgets_blocks;
         later && forgets && !self.memory().transfers.has_begun(question.sender.at, request.href.as_str())
     }
@@ -183,8 +204,7 @@ impl Server {
 
     /// Begins or ends an observation, where the request says so.
     fn observe(&self, question: &Question, request: &Request, response: &mut Response) {
-        let later = matches!(Block::of(&question.packet, CoapOption::Block2), Some(Ok(block)) if block.number > 0);
-        if question.sender.multicast || later {
+        if question.sender.multicast || asks_for_a_later_block(&question.packet) {
             return;
         }
         let token = question.packet.get_token();
@@ -223,7 +243,11 @@ impl Server {
         if matches!(Block::of(&packet, CoapOption::Block2), Some(Ok(block)) if block.more)
             && let Ok(href) = message::decode_href(&question.packet)
         {
-            self.memory().transfers.begun(question.sender.at, href.as_str());
+            let mut memory = self.memory();
+            memory.transfers.begun(question.sender.at, href.as_str());
+            if question.method.changes_things() {
+                memory.transfers.keep(question.sender.at, href.as_str(), response);
+            }
         }
         self.reply_with(question, packet);
     }
@@ -251,6 +275,10 @@ impl Server {
         self.memory().requests.answered(question.key, Answered::Never);
         self.send(&packet, to);
     }
+}
+
+fn asks_for_a_later_block(packet: &Packet) -> bool {
+    matches!(Block::of(packet, CoapOption::Block2), Some(Ok(block)) if block.number > 0)
 }
 
 fn without_body(packet: &Packet) -> Packet {
