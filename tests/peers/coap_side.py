@@ -1,12 +1,13 @@
 """The light on the local network: aiocoap for unicast, and a multicast socket of its own that answers from there.
 
-Scope: /oic/res in both dialects, CRUDN and Observe over CoAP. Non-scope: what requests do (`oic`).
+Scope: /oic/res in all four dialects, CRUDN and Observe over CoAP. Non-scope: what requests do (`oic`).
 """
 
 import asyncio
 import random
 import socket
 import struct
+import uuid
 
 import aiocoap
 import cbor2
@@ -33,6 +34,7 @@ class Root(resource.ObservableResource):
     def __init__(self, device, dialect):
         super().__init__()
         self.device = device
+        self.dialect = dialect
         self.format = OCF if dialect == "ocf" else OIC
         self.ports = {}
         self.observed = {}
@@ -82,10 +84,17 @@ class Root(resource.ObservableResource):
                       for href, rt, interfaces, observable in links]
             if "if=oic.if.baseline" in query:
                 listed = [{"rt": ["oic.wk.res"], "if": ["oic.if.ll", "oic.if.baseline"], "links": listed}]
-        else:
+        elif self.dialect == "oic":
             listed = [{"di": self.device.di, "links": [
                 {"href": href, "rt": rt, "if": interfaces, "p": {"bm": 3 if observable else 1}}
                 for href, rt, interfaces, observable in links]}]
+        else:
+            # IoTivity 1.0: the id in sixteen bytes, names in one text with spaces.
+            di = uuid.UUID(self.device.di).bytes
+            old = [{"href": href, "rt": " ".join(rt), "if": " ".join(interfaces), "p": {"bm": 3 if observable else 1}}
+                   for href, rt, interfaces, observable in links]
+            one_each = self.dialect == "iotivity-1.0.0"
+            listed = [{"di": di, "links": [link]} for link in old] if one_each else [{"di": di, "links": old}]
         return self._cbor(Code.CONTENT, listed)
 
     # aiocoap's side.
