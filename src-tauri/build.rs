@@ -23,6 +23,7 @@ fn main() {
             "observe",
             "stop_observing",
             "set",
+            "set_together",
             "watch",
             "choose_ca_file",
             "copy_text",

@@ -38,6 +38,7 @@ pub(crate) fn all() -> impl Fn(Invoke) -> bool {
         observe,
         stop_observing,
         set,
+        set_together,
         watch,
         choose_ca_file,
         copy_text,
@@ -201,6 +202,17 @@ fn stop_observing(observing: State<'_, Observing>, number: u32) {
 #[tauri::command]
 async fn set(home: State<'_, Home>, id: String, href: Href, value: Value) -> Result<(), Error> {
     home.set(&id, href, value).await
+}
+
+#[tauri::command]
+async fn set_together(
+    home: State<'_, Home>,
+    id: String,
+    collection: Href,
+    members: Vec<Href>,
+    value: Value,
+) -> Result<(), Error> {
+    home.set_together(&id, collection, members, value).await
 }
 
 #[tauri::command]

@@ -252,6 +252,31 @@ impl Window {
         .await
     }
 
+    /// Waits until none of the elements under this selector that are on screen says these words.
+    pub async fn says_no_more(&self, selector: &str, words: &str) {
+        let script = "const shown = (element) => {
+                const place = element.getBoundingClientRect();
+                return place.bottom > 0 && place.top < innerHeight;
+            };
+            const saying = (element) => element.innerText.toLowerCase().includes(arguments[1]);
+            return [...document.querySelectorAll(arguments[0])].filter(shown).some(saying);";
+        self.until(&format!("{selector} without: {words}"), async || {
+            let asked = self.driver().execute(script, vec![json!(selector), json!(words.to_lowercase())]).await;
+            (asked.ok()?.json() == &json!(false)).then_some(())
+        })
+        .await;
+    }
+
+    /// Scrolls what lies under this selector on by most of its height. False: it was at its end.
+    pub async fn scrolls_on(&self, selector: &str) -> bool {
+        let script = "const scrolled = document.querySelector(arguments[0]);
+            const before = scrolled.scrollTop;
+            scrolled.scrollTop += Math.round(scrolled.clientHeight * 0.95);
+            return scrolled.scrollTop > before + 8;";
+        let scrolled = self.driver().execute(script, vec![json!(selector)]).await;
+        scrolled.is_ok_and(|scrolled| scrolled.json() == &json!(true))
+    }
+
     /// Waits until an attribute of this element is as wanted.
     pub async fn attribute(&self, test: &str, name: &str, wanted: &str) {
         let selector = named(test);

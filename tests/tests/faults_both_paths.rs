@@ -12,7 +12,7 @@ use homeward_protocol::coap::{MessageType, Packet};
 use homeward_protocol::crudn::{Href, Method, Request, Response};
 use homeward_simulator::{Kind as Appliance, Scenario, Via as Over};
 use homeward_tests::alone;
-use homeward_tests::fault_proxy::BOTH;
+use homeward_tests::fault_proxy::{BOTH, Cut, Direction, Moment};
 use homeward_tests::remote_house::{LIGHT, RemoteHouse, assert_honest, executed};
 use homeward_tests::server::Kind;
 use serde_json::json;
@@ -171,6 +171,36 @@ async fn a_command_does_not_go_to_whoever_has_the_devices_address_now() {
     assert!(asked.iter().all(|method| !method.changes_things()), "{asked:?}");
 }
 
+async fn an_older_press_does_not_follow_a_newer_one_over_the_other_path() {
+    let house = lamp_at_home().await;
+    let lamp = house.devices.device(LAMP);
+    lamp.loses(100, 1);
+    assert_eq!(reads(&house).await, Path::Xmpp);
+    presses(&house, true, Over::Xmpp).await;
+    let before = house.arrived(LAMP, LIGHT).len();
+    // The first press is on its way to the server when the link breaks, and goes on with it as soon as there is one.
+    let fired =
+        house.link.cut_at(Moment::Portion { direction: Direction::ToServer, at_least: 450, arrives: 60 }, Cut::Reset);
+    let older = house.switches(LAMP, LIGHT, false);
+    fired.wait().await;
+    house.link.refuse().await;
+    lamp.loses(0, 1);
+    let newer = house.switches(LAMP, LIGHT, true);
+    newer.outcome(AT_ONCE).await.unwrap();
+    let told = older.outcome(AT_ONCE).await;
+    house.link.heal().await;
+    house.home.try_now();
+    house.is_whole(WAKES_UP_WITHIN).await;
+    // Over the server, behind whatever would still come that way.
+    lamp.loses(100, 1);
+    assert_eq!(reads(&house).await, Path::Xmpp);
+    let arrived = house.arrived(LAMP, LIGHT).split_off(before);
+    assert_eq!(arrived.len(), 1, "{arrived:#?}");
+    assert_eq!(arrived[0].via, Over::Lan);
+    assert_eq!(told.unwrap_err().code, Code::OutcomeUnknown);
+    assert_eq!(lamp.value(LIGHT).unwrap()["value"], true);
+}
+
 #[test]
 fn at_home_requests_take_this_network_and_need_no_server() {
     alone(at_home_requests_take_this_network);
@@ -184,6 +214,11 @@ fn the_path_that_fails_is_left_within_one_request() {
 #[test]
 fn a_press_that_was_sent_over_one_path_is_not_sent_over_the_other() {
     alone(a_press_that_was_sent_is_not_sent_again_over_the_other_path);
+}
+
+#[test]
+fn an_older_press_never_follows_a_newer_one_over_the_other_path() {
+    alone(an_older_press_does_not_follow_a_newer_one_over_the_other_path);
 }
 
 #[test]

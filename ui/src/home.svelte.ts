@@ -80,6 +80,27 @@ export class Home {
     if (!failed) setTimeout(() => (this.#state = drop(this.state, id, href, turn)), LAST_WORD_MS);
   }
 
+  /** Asks for the same of several members of a collection; shows a wish of each at once. */
+  async setTogether(
+    id: string,
+    collection: string,
+    members: readonly string[],
+    value: { [property: string]: JsonValue },
+  ): Promise<void> {
+    const turn = ++this.#turn;
+    for (const href of members) this.#state = ask(this.state, id, href, value, Date.now(), turn);
+    let failure: Failure | null = null;
+    try {
+      await this.host.setTogether(id, collection, [...members], value);
+    } catch (thrown) {
+      failure = asFailure(thrown);
+    }
+    // Which of them failed, each one's own wish says.
+    for (const href of members) this.#state = drop(this.state, id, href, turn);
+    const told = members.some((href) => this.state.devices.get(id)?.wishes[href]?.failed);
+    if (failure && !told) this.#notify(failure);
+  }
+
   /** The devices on screen; told to the host once the scrolling rests. The same ones again change nothing. */
   watch(ids: readonly string[]): void {
     const key = ids.join("\n");
@@ -135,9 +156,13 @@ export class Home {
       await command();
       return true;
     } catch (thrown) {
-      this.notices = [...this.notices.slice(-2), { id: ++this.#notice, failure: asFailure(thrown) }];
+      this.#notify(asFailure(thrown));
       return false;
     }
+  }
+
+  #notify(failure: Failure): void {
+    this.notices = [...this.notices.slice(-2), { id: ++this.#notice, failure }];
   }
 
   dismiss(id: number): void {

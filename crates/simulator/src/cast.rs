@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::model::{Dialect, Model, RemoteAccess, Resource, Rule};
+use crate::showroom;
 
 /// The name space of the simulated devices' ids (UUID version 5): our own, made once.
 const IDS: Uuid = Uuid::from_u128(0x6f6d_6577_6172_4d00_8000_7369_6d75_6c61);
@@ -30,12 +31,21 @@ pub enum Kind {
     Fan,
     /// A climate sensor, without Remote Access.
     Climate,
+    /// A power strip: three outlets in a collection that takes them together. Not of the cast.
+    Strip,
+    /// A device with one resource, of this type. Not of the cast: it is for showing what each type looks like.
+    Sample(&'static str),
 }
 
 impl Kind {
     /// All, in the order of the cast.
     pub const ALL: [Kind; 8] =
         [Kind::Lamp, Kind::Blind, Kind::Thermostat, Kind::Lock, Kind::Plug, Kind::Motion, Kind::Fan, Kind::Climate];
+
+    /// One sample of each resource type of the OCF data models.
+    pub fn samples() -> impl Iterator<Item = Kind> {
+        showroom::types().map(Kind::Sample)
+    }
 
     /// The key of the first of its kind: `lamp`.
     pub fn key(self) -> &'static str {
@@ -54,6 +64,11 @@ impl Kind {
             Kind::Motion => Sheet::new("motion", "Hall motion", "oic.d.sensor", "Tern", "M", oic),
             Kind::Fan => Sheet::new("fan", "Extractor fan", "x.aurel.d.fan", "Aurel", "Luft 200", oic),
             Kind::Climate => Sheet::new("climate", "Window sill", "oic.d.sensor", "Tern", "S", ocf),
+            Kind::Strip => Sheet::new("strip", "Desk outlets", "oic.d.smartplug", "Wattle", "P3", ocf),
+            Kind::Sample(rt) => {
+                let sample = showroom::sample(rt);
+                Sheet::new(rt, &sample.name, &sample.device, "Showroom", rt, ocf)
+            }
         }
     }
 }
@@ -222,6 +237,13 @@ fn resources(kind: Kind, dialect: Dialect) -> Vec<Resource> {
             Resource::sensor(&at("/temperature"), "oic.r.temperature", json!({"temperature": 21.4, "units": "C"})),
             Resource::sensor(&at("/humidity"), "oic.r.humidity", json!({"humidity": 46})),
         ],
+        Kind::Strip => vec![
+            Resource::group(&at("/outlets")),
+            switch("/outlets/1", true).into_part(),
+            switch("/outlets/2", false).into_part(),
+            switch("/outlets/3", false).into_part(),
+        ],
+        Kind::Sample(rt) => showroom::resources(rt),
     }
 }
 

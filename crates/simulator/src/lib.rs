@@ -28,6 +28,7 @@ mod lan;
 mod model;
 mod remote;
 mod scenario;
+mod showroom;
 mod state;
 mod unit;
 

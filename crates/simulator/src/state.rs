@@ -79,7 +79,7 @@ struct SavedMember {
 impl Saved {
     /// Notes what a device holds now.
     pub(crate) fn note(&mut self, model: &Model) {
-        let own = model.resources.iter().filter(|one| one.role == Role::Plain);
+        let own = model.resources.iter().filter(|one| matches!(one.role, Role::Plain | Role::Part));
         let members = model.resources.iter().filter(|one| one.role == Role::Member);
         let device = SavedDevice {
             remote_access: model.remote.as_ref().map(|remote| SavedAccess {

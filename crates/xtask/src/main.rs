@@ -8,6 +8,7 @@ mod compile;
 mod demo;
 mod desktop;
 mod fuzz;
+mod gallery;
 mod node;
 mod python;
 mod setup;
@@ -68,6 +69,8 @@ enum Task {
         #[arg(long, default_value_t = 60)]
         seconds: u64,
     },
+    /// Pictures of the tile and the page of every resource type, light and dark, in target/gallery/
+    Gallery,
     /// Make the .deb
     Bundle,
     /// Install what the other commands need, and nothing more
@@ -90,6 +93,7 @@ fn main() -> ExitCode {
         Task::Bench { arguments } => bench::run(&tree, &arguments),
         Task::Soak { arguments } => soak::run(&tree, &arguments),
         Task::Fuzz { targets, seconds } => fuzz::run(&tree, &targets, seconds),
+        Task::Gallery => gallery::run(&tree),
         Task::Bundle => bundle::run(&tree),
         Task::Setup => setup::run(&tree),
         Task::Desktop { command } => desktop::run(&tree, &command),

@@ -204,7 +204,7 @@ describe("a lock", () => {
     await openWindow(host);
     host.change("front-door", (device) => ({
       ...device,
-      values: { "/lock": { value: { lockState: "Unlocked" }, atMs: 0, via: "lan" } },
+      values: { "/lock": { value: { lockState: "Unlocked" }, atMs: 0, via: "lan", remembered: false } },
     }));
     await waitFor(() => expect(at("lock-front-door").textContent).toBe("Lock"));
     await fireEvent.click(at("lock-front-door"));

@@ -1,12 +1,14 @@
 /** Every shape of a control on its device's page: what is shown, and what is sent. */
 import { fireEvent, screen, waitFor, within } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
+import type { Control } from "../host/bindings/Control";
 import type { Device } from "../host/bindings/Device";
 import type { Shape } from "../host/bindings/Shape";
 import { failure, FakeHost } from "../host/fake";
 import { codes, showroom } from "../host/fake-showroom";
 import { at, maybe, openWindow, signedIn, until } from "../test-home";
 import { violations } from "../test-setup";
+import { words } from "../words";
 
 const open = async (id: string, change: (device: Device) => Device = (same) => same) => {
   const devices = showroom().map((device) => (device.id === id ? change(device) : device));
@@ -148,7 +150,7 @@ describe("a choice", () => {
   it("shows a value that it does not offer", async () => {
     await open("washing-machine", (device) => ({
       ...device,
-      values: { ...device.values, "/spin": { value: { spin: 900 }, atMs: 0, via: "lan" } },
+      values: { ...device.values, "/spin": { value: { spin: 900 }, atMs: 0, via: "lan", remembered: false } },
     }));
     const list = at("choice-washing-machine/spin#spin") as HTMLSelectElement;
     expect(list.selectedOptions[0]?.textContent).toBe("900");
@@ -362,7 +364,7 @@ describe("what is only read", () => {
   it("shows a value that makes no sense as it came, and cut", async () => {
     await open("security-panel", (device) => ({
       ...device,
-      values: { ...device.values, "/door": { value: { value: "x".repeat(5_000) }, atMs: 0, via: "lan" } },
+      values: { ...device.values, "/door": { value: { value: "x".repeat(5_000) }, atMs: 0, via: "lan", remembered: false } },
     }));
     expect(line("/door")?.length).toBeLessThan(170);
   });
@@ -384,6 +386,53 @@ describe("a collection", () => {
       resources: [...device.resources, { href: "/elsewhere", rt: ["x.r.y"], if: [], observable: false }],
     }));
     expect(at("member-/elsewhere").getAttribute("href")).toBe("#/device/security-panel/resources");
+  });
+});
+
+describe("outlets that are taken together", () => {
+  /** The television's page with a collection of two outlets on it. */
+  const outlets = (device: Device, interfaces = ["oic.if.ll", "oic.if.b"]): Device => {
+    const hrefs = ["/outlets/1", "/outlets/2"];
+    const outlet = (href: string): Control => ({
+      href,
+      property: "value",
+      shape: { is: "switch" },
+      writable: true,
+      confirm: false,
+      rt: "oic.r.switch.binary",
+    });
+    const reported = { value: { value: false }, atMs: 0, via: "lan", remembered: false } as const;
+    return {
+      ...device,
+      resources: [...device.resources, { href: "/outlets", rt: ["oic.wk.col"], if: interfaces, observable: true }],
+      controls: [
+        { ...outlet("/outlets"), property: "links", shape: { is: "collection", members: hrefs }, rt: "oic.wk.col" },
+        ...hrefs.map(outlet),
+      ],
+      values: Object.fromEntries(hrefs.map((href) => [href, reported])),
+    };
+  };
+
+  it("are switched by one press, and each shows its own wish until the device has said so", async () => {
+    const host = await open("television", outlets);
+    await fireEvent.click(at("all-on-/outlets"));
+    expect(row("/outlets/1").dataset.is).toBe("pending");
+    await until("control-/outlets/2", "idle");
+    expect(host.asked).toEqual(['setTogether television /outlets /outlets/1 /outlets/2 {"value":true}']);
+    expect(line("/outlets/2")).toBe("On");
+  });
+
+  it("say why, where it did not happen", async () => {
+    const host = await open("television", outlets);
+    host.knobs.setFails.set("television", failure("not-reachable"));
+    await fireEvent.click(at("all-off-/outlets"));
+    expect(await screen.findByText(words.failures["not-reachable"].happened)).toBeTruthy();
+    expect(row("/outlets/1").dataset.is).toBe("idle");
+  });
+
+  it("are switched one by one where the device does not take them together", async () => {
+    await open("television", (device) => outlets(device, ["oic.if.ll"]));
+    expect(maybe("all-on-/outlets")).toBeNull();
   });
 });
 

@@ -13,7 +13,19 @@ describe("a device's page", () => {
     for (const href of ["/power", "/temperature", "/target"]) expect(at(`control-${href}`)).toBeTruthy();
     expect(screen.getByText("How we reach it")).toBeTruthy();
     expect(screen.getByText("Vattra, model T1")).toBeTruthy();
+    expect(screen.getByText("Firmware").nextElementSibling?.textContent).toBe("1.4.2");
     expect(await violations()).toEqual([]);
+  });
+
+  it("has whatever the device says of itself, also what nobody has a word for", async () => {
+    const host = new FakeHost(signedIn());
+    host.change("cabin-heater", (device) => ({
+      ...device,
+      about: [...device.about, { property: "x.vattra.burner", text: "<b>gas</b>" }],
+    }));
+    await openWindow(host, heater);
+    expect(at("saying-x.vattra.burner").textContent).toBe("<b>gas</b>");
+    expect(screen.getByText("x.vattra.burner")).toBeTruthy();
   });
 
   it("shows a wish beside the fact, and a failure with what to do", async () => {

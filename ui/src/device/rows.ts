@@ -17,6 +17,20 @@ export const isWide = ({ shape, writable }: Control): boolean =>
 export const isLarge = ({ shape }: Control): boolean =>
   shape.is === "reading" || shape.is === "temperature" || shape.is === "level" || shape.is === "position";
 
+/** The members of a collection that are switched alike, where the device takes them together. */
+export function switchedTogether(device: Device, collection: Control): { property: string; hrefs: string[] } | null {
+  const { shape, href } = collection;
+  const own = device.resources.find((resource) => resource.href === href);
+  if (shape.is !== "collection" || !own?.if.includes("oic.if.b")) return null;
+  const switches = device.controls.filter(
+    (control) =>
+      shape.members.includes(control.href) && control.shape.is === "switch" && control.writable && !control.confirm,
+  );
+  const property = switches[0]?.property;
+  const hrefs = switches.filter((control) => control.property === property).map((control) => control.href);
+  return property !== undefined && hrefs.length > 1 ? { property, hrefs } : null;
+}
+
 /** Whether a value takes lines of its own under its title. */
 export const hasLines = ({ control, fact }: Part): boolean =>
   control.shape.is === "list" && fact !== null && sayFew(fact.value, control.shape.unit) === null;

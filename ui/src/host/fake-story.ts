@@ -160,6 +160,10 @@ export function tell(told: Told): Device {
     deviceType: type,
     manufacturer: make,
     model,
+    about: [
+      { property: "icv", text: "ocf.2.2.0" },
+      { property: "mnfv", text: "1.4.2" },
+    ],
     lan: lan
       ? {
           addresses: [lan.address],
@@ -190,6 +194,10 @@ export function tell(told: Told): Device {
       values
         .filter(({ href }, place) => values.findIndex((other) => other.href === href) === place)
         .map(({ href, rt }) => ({ href, rt: [rt], if: ["oic.if.a", "oic.if.baseline"], observable: true })),
+    core: [
+      { href: "/oic/d", rt: ["oic.wk.d", type], if: ["oic.if.r", "oic.if.baseline"], observable: false },
+      { href: "/oic/p", rt: ["oic.wk.p"], if: ["oic.if.r", "oic.if.baseline"], observable: false },
+    ],
     controls: inAccount
       ? values.map(({ control: each, href, rt, value }) => ({
           ...each,
@@ -200,7 +208,7 @@ export function tell(told: Told): Device {
       : [],
     values: inAccount
       ? Object.fromEntries(
-          values.flatMap(({ href, value }) => (value ? [[href, { value, atMs, via: path ?? "xmpp" }]] : [])),
+          values.flatMap(({ href, value }) => (value ? [[href, { value, atMs, via: path ?? "xmpp", remembered: false }]] : [])),
         )
       : {},
     wishes: {},

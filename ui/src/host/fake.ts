@@ -334,6 +334,19 @@ export class FakeHost implements Host {
     this.#report(id, href, value);
   }
 
+  async setTogether(
+    id: string,
+    collection: string,
+    members: string[],
+    value: { [property: string]: JsonValue },
+  ): Promise<void> {
+    this.asked.push(`setTogether ${id} ${collection} ${members.join(" ")} ${JSON.stringify(value)}`);
+    await this.#pause();
+    const failed = this.knobs.setFails.get(id);
+    if (failed) throw failed;
+    for (const href of members) this.#report(id, href, value);
+  }
+
   async watch(ids: string[]): Promise<void> {
     this.watched = ids;
   }
@@ -364,7 +377,7 @@ export class FakeHost implements Host {
       const before = device.values[href]?.value;
       const merged = isObject(before) && isObject(value) ? { ...before, ...value } : value;
       const { [href]: _, ...wishes } = device.wishes;
-      const reported = { value: merged, atMs: Date.now(), via: device.path ?? "xmpp" };
+      const reported = { value: merged, atMs: Date.now(), via: device.path ?? "xmpp", remembered: false };
       return { ...device, wishes, values: { ...device.values, [href]: reported } };
     });
   }

@@ -57,6 +57,13 @@ export interface Host {
   stopObserving(number: number): Promise<void>;
   /** Asks for a value: `{ value: true }`. */
   set(id: string, href: string, value: { [property: string]: JsonValue }): Promise<void>;
+  /** Asks for the same value of several members of a collection, in one request. */
+  setTogether(
+    id: string,
+    collection: string,
+    members: string[],
+    value: { [property: string]: JsonValue },
+  ): Promise<void>;
   /** Shows a device no longer, until it answers again. Rejects for one that is online. */
   forgetDevice(id: string): Promise<void>;
   /** The devices on screen: these are described and observed, others are not. */

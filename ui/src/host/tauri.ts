@@ -36,6 +36,7 @@ export const tauri: Host = {
   },
   stopObserving: (number) => invoke("stop_observing", { number }),
   set: (id, href, value) => invoke("set", { id, href, value }),
+  setTogether: (id, collection, members, value) => invoke("set_together", { id, collection, members, value }),
   forgetDevice: (id) => invoke("forget_device", { id }),
   watch: (ids) => invoke("watch", { ids }),
   chooseCaFile: () => invoke("choose_ca_file"),

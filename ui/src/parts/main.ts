@@ -80,9 +80,11 @@ export function featureOf(device: Device, parts: readonly Part[]): Feature {
   }
   // The charge stands in the corner; it is the reading only of what tells nothing else.
   const told = parts.filter(({ control }) => !isBattery(control) && !isAside(control));
-  const reading = (told.length > 0 ? told : parts).find(
-    ({ control }) => control.shape.is === "reading" || (isMeasure(control) && !control.writable),
-  );
+  const shown = told.length > 0 ? told : parts;
+  const reading =
+    shown.find(({ control }) => control.shape.is === "reading" || (isMeasure(control) && !control.writable)) ??
+    // What is typed on the device page is read here.
+    shown.find(({ control, fact }) => control.shape.is === "number" && fact !== null);
   if (reading) return { is: "reading", part: reading };
   if (parts.length === 0 && device.resources.length > 0) return { is: "open", resources: device.resources.length };
   return { is: "none" };

@@ -76,7 +76,12 @@ describe("a device that cannot be used", () => {
         device("bookshelf", (same) => ({ ...same, presence: "remembered" })),
         true,
       ),
-    ).toMatchObject({ is: "remembered", live: false });
+    ).toMatchObject({ is: "remembered", live: false, words: "Off", extra: expect.stringMatching(/^as of \d\d:\d\d$/) });
+  });
+
+  it("says so where it is known from an earlier day and none of its values is", () => {
+    const bare = device("bookshelf", (same) => ({ ...same, presence: "remembered", values: {} }));
+    expect(tileOf(bare, true)).toMatchObject({ is: "remembered", words: "Not seen since the start", extra: null });
   });
 
   it("is away with its server, unless it is on this network", () => {
@@ -103,6 +108,14 @@ describe("a device that cannot be used", () => {
       ).is,
     ).toBe("stale");
   });
+
+  it("is stale where its value is of an earlier day", () => {
+    const old = device("bookshelf", (same) => ({
+      ...same,
+      values: Object.fromEntries(Object.entries(same.values).map(([href, told]) => [href, { ...told, remembered: true }])),
+    }));
+    expect(tileOf(old, true).is).toBe("stale");
+  });
 });
 
 describe("what a device sends that makes no sense", () => {
@@ -110,8 +123,8 @@ describe("what a device sends that makes no sense", () => {
     const odd = device("reading-lamp", (same) => ({
       ...same,
       values: {
-        "/power": { value: "yes", atMs: 0, via: "lan" },
-        "/dimming": { value: { dimmingSetting: "much" }, atMs: 0, via: "lan" },
+        "/power": { value: "yes", atMs: 0, via: "lan", remembered: false },
+        "/dimming": { value: { dimmingSetting: "much" }, atMs: 0, via: "lan", remembered: false },
       },
     }));
     expect(tileOf(odd, true)).toMatchObject({ is: "idle", lit: false });

@@ -87,7 +87,10 @@ export function tileOf(device: Device, connected: boolean): TileView {
     const text = gone === null ? words.tile.offlineUnknown : words.tile.offline(words.common.clock(gone));
     return { ...base, is: "offline", words: text, extra: null };
   }
-  if (device.presence === "remembered") return { ...base, is: "remembered", words: words.tile.remembered, extra: null };
+  if (device.presence === "remembered") {
+    const last = base.atMs !== null && words.tile.asOf(words.common.clock(base.atMs));
+    return { ...base, is: "remembered", words: last ? fact : words.tile.remembered, extra: last || null };
+  }
   if (device.trouble) {
     return { ...base, is: "failed", words: words.failures[device.trouble.code].short, extra: null };
   }
@@ -111,7 +114,8 @@ export function tileOf(device: Device, connected: boolean): TileView {
       extra: wanted && words.tile.wasAsked(wanted.toLowerCase()),
     };
   }
-  const unread = !device.described && ages.length > 0;
+  const old = shown.some(({ control }) => device.values[control.href]?.remembered);
+  const unread = old || (!device.described && ages.length > 0);
   return { ...base, is: unread ? "stale" : on ? "on" : "idle", words: fact, extra: extraOf(device, feature) };
 }
 
@@ -126,6 +130,9 @@ function factWords(
   const said = tileWords(device, parts, feature, toggle, away);
   if (said.length > 0) return said.slice(0, 3).join(" · ");
   if (device.controls.length === 0 && device.resources.length > 0) return kindWord(device);
+  // Nothing to glance at: then whatever it tells.
+  const any = "part" in feature ? undefined : parts.find(({ control, fact }) => fact && sayIn(device, control, fact.value));
+  if (any?.fact) return words.control.titled(nameOf(any.control), sayIn(device, any.control, any.fact.value) ?? "");
   const never = (part: Part) => ["buttons", "collection", "hidden"].includes(part.control.shape.is);
   if (parts.some(({ fact }) => fact !== null) || (parts.length > 0 && parts.every(never))) return kindWord(device);
   return device.described ? words.tile.nothingKnown : words.tile.reading;

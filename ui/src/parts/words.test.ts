@@ -213,7 +213,7 @@ describe("a tile", () => {
 
   it("is lit by what turns the whole thing on only", () => {
     const muted = device("television");
-    const values = { ...muted.values, "/audio": { value: { mute: true, volume: 18 }, atMs: 0, via: "lan" as const } };
+    const values = { ...muted.values, "/audio": { value: { mute: true, volume: 18 }, atMs: 0, via: "lan" as const, remembered: false } };
     expect(tileOf({ ...muted, values }, true)).toMatchObject({ is: "idle", lit: false, toggle: null });
   });
 

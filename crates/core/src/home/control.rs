@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Method, Request, Response};
+use homeward_protocol::oic::batch;
 use homeward_protocol::oic::device::{DEVICE_URI, Description};
 use homeward_protocol::oic::device_id::DeviceId;
 use homeward_protocol::oic::remote_access;
@@ -122,7 +123,17 @@ impl Inner {
             true => pace.patience(most),
             false => pace.deadline(most),
         };
-        let carried = self.carry(route, request, deadline).await;
+        let carried = match request.method.changes_things() {
+            false => self.carry(route, request, deadline).await,
+            true => {
+                let begun = self.state().change_known(id, |known| known.changes.begin(path));
+                let overtaken = begun.unwrap_or_default();
+                tokio::select! {
+                    carried = self.carry(route, request, deadline) => carried,
+                    () = overtaken.notified() => return Err(superseded()),
+                }
+            }
+        };
         if let Err(error) = &carried {
             self.path_failed(id, path, error);
         }
@@ -139,8 +150,13 @@ impl Inner {
                 .body
                 .clone()
                 .filter(|body| response.status.is_success() && is_representation(body) && !holds_password);
-            if let Some(value) = told {
-                known.report(&request.href, value, request.method == Method::Get, path, at);
+            let whole = request.method == Method::Get;
+            match told {
+                Some(value) if batch::is_batch(&request.href) => {
+                    known.report_batch(&request.href, &value, whole, path, at);
+                }
+                Some(value) => known.report(&request.href, value, whole, path, at),
+                None => {}
             }
         });
         Ok(Answer {
@@ -339,7 +355,7 @@ fn left_undone(error: &Error) -> bool {
 }
 
 /// A failure that the device answered with.
-fn refused(answer: &Answer) -> Error {
+pub(super) fn refused(answer: &Answer) -> Error {
     let error = Error::new(Code::DeviceRefused, format!("the device answered {} {}", answer.status, answer.reason));
     match &answer.diagnostic {
         Some(words) => error.with_details(words.clone()),
@@ -354,6 +370,11 @@ fn unanswered(sent: bool, method: Method) -> Error {
     } else {
         Error::new(Code::NoAnswer, "the device did not answer in time")
     }
+}
+
+/// A newer change takes the other path, and must not be followed by this one.
+fn superseded() -> Error {
+    unanswered(true, Method::Post).with_details("a newer change has gone out over another path")
 }
 
 fn remote_error(error: &RemoteError, method: Method) -> Error {

@@ -7,20 +7,22 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Method};
+use homeward_protocol::oic::batch;
 use homeward_protocol::oic::controls::{self, controls};
 use homeward_protocol::oic::discovery::Link;
 use homeward_protocol::oic::introspection::{INTROSPECTION_RT, Introspection};
 use homeward_protocol::oic::remote_access::{USER_RT, USER_URI, XMPP_RT};
 use homeward_protocol::remote::jid::{OicResource, Role};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 use xmpp_parsers::jid::FullJid;
 
+use super::changes::Changes;
 use super::paths::{Paths, Route, Routes};
 use super::state::now_ms;
 use crate::error::{Code, Error};
 use crate::lan::{LanDevice, address_text};
-use crate::store::{KnownDevice, KnownResource};
+use crate::store::{KnownDevice, KnownResource, KnownValue};
 use crate::view::{Device, OnLan, OnRemote, Path, Presence, Reported, Resource, Via, Wish};
 
 /// Our choice: resources whose values are kept of one device.
@@ -48,6 +50,9 @@ pub(super) struct Known {
     told_at: BTreeMap<Href, Instant>,
     /// What was seen of the paths to it.
     pub(super) paths: Paths,
+    pub(super) changes: Changes,
+    /// Whether something is known of it that is not kept yet.
+    pub(super) unkept: bool,
     wish_serials: BTreeMap<Href, u64>,
 }
 
@@ -113,6 +118,7 @@ impl Known {
                 device_type: None,
                 manufacturer: None,
                 model: None,
+                about: Vec::new(),
                 lan: None,
                 remote: None,
                 presence: Presence::Remembered,
@@ -120,6 +126,7 @@ impl Known {
                 path: None,
                 latency_ms: None,
                 resources: Vec::new(),
+                core: Vec::new(),
                 controls: Vec::new(),
                 values: BTreeMap::new(),
                 wishes: BTreeMap::new(),
@@ -135,6 +142,8 @@ impl Known {
             wish_serial: 0,
             told_at: BTreeMap::new(),
             paths: Paths::default(),
+            changes: Changes::default(),
+            unkept: false,
             wish_serials: BTreeMap::new(),
         }
     }
@@ -191,7 +200,9 @@ impl Known {
             view.name = name_of_type(view.device_type.as_deref());
         }
         if let Some(links) = told.links.as_ref().or_else(|| lan.map(|lan| &lan.links)) {
-            view.resources = links.iter().filter(|link| is_the_persons(link)).map(resource).collect();
+            let (persons, core): (Vec<&Link>, Vec<&Link>) = links.iter().partition(|link| is_the_persons(link));
+            view.resources = persons.into_iter().map(resource).collect();
+            view.core = core.into_iter().map(resource).collect();
         }
         let reported = &view.values;
         let described = told.introspection.as_ref();
@@ -224,25 +235,36 @@ impl Known {
             device_type: view.device_type.clone(),
             manufacturer: view.manufacturer.clone(),
             model: view.model.clone(),
+            about: view.about.clone(),
             jid: Some(remote.jid.to_string()),
             contact: remote.contact,
             resources: view.resources.iter().map(KnownResource::from).collect(),
+            values: view.values.iter().map(|(href, told)| (href.clone(), KnownValue::from(told))).collect(),
             last_seen_at_ms: view.last_seen_at_ms,
         })
     }
 
     /// As it was known on an earlier day; not confirmed.
     pub(super) fn recall(&mut self, remembered: KnownDevice) {
-        let KnownDevice { id, di, name, device_type, manufacturer, model, jid, contact, resources, last_seen_at_ms } =
-            remembered;
+        let KnownDevice { jid, contact, .. } = remembered;
         let jid = jid.and_then(|jid| jid.parse::<FullJid>().ok());
         self.remote = jid.and_then(|jid| {
             let resource = OicResource::parse(jid.resource().as_str())?;
             Some(AtServer { jid, resource, contact, standing: Standing::Gone })
         });
-        let resources = resources.into_iter().map(Resource::from).collect();
-        let view = &mut self.view;
-        *view = Device { id, di, name, device_type, manufacturer, model, resources, last_seen_at_ms, ..view.clone() };
+        self.view = Device {
+            id: remembered.id,
+            di: remembered.di,
+            name: remembered.name,
+            device_type: remembered.device_type,
+            manufacturer: remembered.manufacturer,
+            model: remembered.model,
+            about: remembered.about,
+            resources: remembered.resources.into_iter().map(Resource::from).collect(),
+            values: remembered.values.into_iter().map(|(href, value)| (href, Reported::from(value))).collect(),
+            last_seen_at_ms: remembered.last_seen_at_ms,
+            ..self.view.clone()
+        };
     }
 
     /// The ways for a request, under the rules of identity: an unauthenticated answer on the network is good for
@@ -330,8 +352,9 @@ impl Known {
         let guards = |rt: &str| rt.contains("lock") || rt.contains("alarm");
         let is_one = self.view.device_type.as_deref().is_some_and(guards);
         let has_one = self.view.resources.iter().any(|resource| {
-            let same = resource.href.path() == href.path();
-            same && resource.rt.iter().any(|rt| guards(rt))
+            // A batch may reach any of them.
+            let reached = resource.href.path() == href.path() || batch::is_batch(href);
+            reached && resource.rt.iter().any(|rt| guards(rt))
         });
         !read || is_one || has_one
     }
@@ -389,7 +412,22 @@ impl Known {
         self.view.last_seen_at_ms = Some(at_ms);
         self.paths.heard(via);
         self.told_at.insert(href.clone(), at);
-        self.view.values.insert(href, Reported { value, at_ms, via });
+        self.view.values.insert(href, Reported { value, at_ms, via, remembered: false });
+    }
+
+    /// What a collection's batch told of its members, and so which they are; of what this device is known to have only.
+    pub(super) fn report_batch(&mut self, collection: &Href, answer: &Value, whole: bool, via: Path, at: Instant) {
+        let told = batch::read(answer);
+        let links: Value = told.iter().map(|(href, _)| json!({ "href": href })).collect();
+        for (href, value) in told {
+            let is_ours = self.view.resources.iter().any(|resource| resource.href == href);
+            if is_ours && !self.is_user_resource(&href) {
+                self.report(&href, value, whole, via, at);
+            }
+        }
+        if whole && !self.view.values.contains_key(&plain(collection)) {
+            self.report(collection, links, true, via, at);
+        }
     }
 
     /// A wish; returns its number. What is wished of other properties of the resource meanwhile stays wished.

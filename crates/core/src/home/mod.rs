@@ -4,8 +4,10 @@
 //! `listening`, `onboarding`, `watching`; `devices` merges, `state` publishes.
 
 mod account;
+mod changes;
 mod control;
 mod devices;
+mod keeping;
 mod listening;
 mod onboarding;
 mod pace;
@@ -13,6 +15,7 @@ mod paths;
 mod reachable;
 mod signing_in;
 mod state;
+mod together;
 mod watching;
 
 use std::collections::HashSet;
@@ -103,6 +106,7 @@ impl Home {
         for remembered in store.devices()?.into_iter().filter(|device| is_of(device, account.as_ref())) {
             state.change_device(&remembered.id.clone(), |known| known.recall(remembered));
         }
+        state.take_unkept();
         let (remote_events, remote_told) = mpsc::channel(EVENTS);
         let (lan_events, lan_told) = mpsc::channel(EVENTS);
         let passwords = Passwords::new();
@@ -128,6 +132,7 @@ impl Home {
         let mut tasks = vec![
             AbortOnDropHandle::new(tokio::spawn(reachable::hear_remote(inner.clone(), remote_told))),
             AbortOnDropHandle::new(tokio::spawn(reachable::hear_lan(inner.clone(), lan_told))),
+            AbortOnDropHandle::new(tokio::spawn(keeping::keep(inner.clone()))),
         ];
         inner.show_search_limits();
         let is_app = inner.config.slot == Slot::App;
@@ -161,7 +166,7 @@ impl Home {
         self.inner.watch(Vec::new());
         self.inner.stop_search();
         self.inner.remote.close().await;
-        self.inner.remember_all();
+        self.inner.keep_devices();
         self.inner.slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     }
 
@@ -320,6 +325,21 @@ impl Home {
     /// Why it did not happen, or nobody knows; the wish carries it too.
     pub async fn set(&self, id: &str, href: Href, value: Value) -> Result<(), Error> {
         self.inner.set(id, href, value).await
+    }
+
+    /// Asks for the same value of several members of a collection, in one request through its batch interface: a wish of
+    /// each at once, a fact once the device reports it.
+    ///
+    /// # Errors
+    /// Why it did not happen of at least one, or nobody knows; each one's wish says which.
+    pub async fn set_together(
+        &self,
+        id: &str,
+        collection: Href,
+        members: Vec<Href>,
+        value: Value,
+    ) -> Result<(), Error> {
+        self.inner.set_together(id, &collection, members, value).await
     }
 
     /// The tiles on screen: these devices are described and observed, others not.

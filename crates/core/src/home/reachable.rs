@@ -15,12 +15,11 @@ use tokio::time::{sleep, timeout};
 use xmpp_parsers::jid::FullJid;
 
 use super::Inner;
-use super::devices::{AtServer, Known, OnThisNetwork, Standing, key};
+use super::devices::{AtServer, OnThisNetwork, Standing, key};
 use super::state::{find, now_ms};
 use crate::error::{Code, Error};
 use crate::lan::{Lan, LanDevice, LanEvent};
 use crate::remote::RemoteEvent;
-use crate::store::KnownDevice;
 use crate::view::{Connection, Device, Layer, Path, Presence, Search, Via};
 
 /// Our choice: two transmissions (RFC 7252 §4.8).
@@ -79,7 +78,6 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
                             remote.standing = Standing::Gone;
                         }
                     });
-                    inner.remember(&id);
                     tokio::spawn(inner.clone().ask_on_lan(id));
                 }
             }
@@ -335,23 +333,5 @@ impl Inner {
         self.store.forget_device(&device.id)?;
         self.state().forget_device(&device.id);
         Ok(())
-    }
-
-    /// Keeps what a device is, for the next start.
-    pub(super) fn remember(&self, id: &str) {
-        let remembered = self.state().device(id).and_then(Known::remembered);
-        self.keep(remembered.as_slice());
-    }
-
-    /// Keeps what all devices are, at the end.
-    pub(super) fn remember_all(&self) {
-        let remembered: Vec<_> = self.state().devices().filter_map(Known::remembered).collect();
-        self.keep(&remembered);
-    }
-
-    fn keep(&self, remembered: &[KnownDevice]) {
-        if let Err(error) = self.store.remember(remembered) {
-            tracing::warn!("what is known of the devices could not be kept: {error}");
-        }
     }
 }

@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until};
 
 use super::devices::Known;
 use crate::event::{Event, Numbered};
+use crate::store::KnownDevice;
 use crate::view::{Account, AccountCheck, AccountForm, Connection, Device, Keyring, Presence, Run, Search, Snapshot};
 
 /// Our choice: events that a reader may be behind; then it takes a new snapshot.
@@ -114,6 +115,7 @@ impl State {
         let result = change(known);
         known.settle();
         if known.view != before {
+            known.unkept = true;
             let device = Box::new(known.view.clone());
             self.publish(Event::DeviceChanged { device });
         }
@@ -132,6 +134,21 @@ impl State {
     /// Like [`State::change_device`], for a device that must be known already.
     pub(super) fn change_known<T>(&mut self, id: &str, change: impl FnOnce(&mut Known) -> T) -> Option<T> {
         self.devices.contains_key(id).then(|| self.change_device(id, change))
+    }
+
+    /// Whether something is known that [`State::take_unkept`] would return.
+    pub(super) fn has_unkept(&self) -> bool {
+        self.devices.values().any(|known| known.unkept)
+    }
+
+    /// What is known of the devices that changed since this was last asked.
+    pub(super) fn take_unkept(&mut self) -> Vec<KnownDevice> {
+        let mut changed = Vec::new();
+        for known in self.devices.values_mut().filter(|known| known.unkept) {
+            known.unkept = false;
+            changed.extend(known.remembered());
+        }
+        changed
     }
 
     /// Wakes those who wait for something that no reader sees.

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Request};
-use homeward_protocol::oic::controls;
-use homeward_protocol::oic::device::{DEVICE_URI, Description, PLATFORM_URI, Platform};
+use homeward_protocol::oic::batch;
+use homeward_protocol::oic::controls::{self, Shape};
+use homeward_protocol::oic::device::{DEVICE_URI, Description, PLATFORM_URI, Platform, sayings};
 use homeward_protocol::oic::discovery::{self, RES_URI};
 use homeward_protocol::oic::introspection::{self, Introspection};
 use serde_json::Value;
@@ -58,8 +59,9 @@ impl Inner {
             let answer = self.send(id, &request, Via::Auto).await.ok()?;
             answer.body.filter(|_| answer.status == 200)
         };
-        let device = read(DEVICE_URI).await.as_ref().and_then(Description::read);
-        let platform = read(PLATFORM_URI).await.as_ref().and_then(Platform::read);
+        let (said, made) = (read(DEVICE_URI).await, read(PLATFORM_URI).await);
+        let device = said.as_ref().and_then(Description::read);
+        let platform = made.as_ref().and_then(Platform::read);
         let links = read(RES_URI).await.as_ref().and_then(|body| discovery::read(body).ok()).and_then(|mut devices| {
             let di = id.rsplit('/').next().unwrap_or(id);
             let own = devices.iter().position(|device| device.di.as_str().eq_ignore_ascii_case(di))?;
@@ -67,6 +69,9 @@ impl Inner {
         });
         self.state().change_known(id, |known| {
             known.view.described = device.is_some() || links.is_some();
+            if said.is_some() || made.is_some() {
+                known.view.about = sayings(said.iter().chain(&made));
+            }
             if let Some(device) = device {
                 known.told.name = device.name.or(known.told.name.take());
             }
@@ -84,7 +89,6 @@ impl Inner {
             let shown = known.view.resources.iter().map(|resource| resource.href.clone()).collect::<HashSet<_>>();
             known.view.values.retain(|href, _| !href.path().starts_with("/oic/") || shown.contains(href));
         });
-        self.remember(id);
     }
 
     /// Resources of types that are new to us have only what the device tells: their values, and its own description of
@@ -137,6 +141,9 @@ async fn keep_up_to_date(inner: &Arc<Inner>, id: &str) {
     if !described {
         inner.describe(id).await;
     }
+    for batch in inner.device_now(id).iter().flat_map(batches) {
+        let _ = inner.send(id, &Request::get(batch), Via::Auto).await;
+    }
     let Ok(device) = inner.device_now(id) else { return };
     let mut observed = JoinSet::new();
     for (href, observable) in shown(&device) {
@@ -155,18 +162,31 @@ async fn keep_up_to_date(inner: &Arc<Inner>, id: &str) {
     }
 }
 
-/// The resources behind a device's controls, each once.
+/// Where collections that can be read at once are read.
+fn batches(device: &Device) -> impl Iterator<Item = Href> {
+    let at_once =
+        device.resources.iter().filter(|resource| resource.interfaces.iter().any(|one| one == batch::INTERFACE));
+    at_once.filter_map(|resource| batch::of(&resource.href)).take(MAX_OBSERVED)
+}
+
+/// The resources behind a device's controls, each once; members that cannot be observed with the others of their
+/// collection, where it can be read at once.
 fn shown(device: &Device) -> Vec<(Href, bool)> {
     let mut seen = HashSet::new();
     let observable =
         |href: &Href| device.resources.iter().any(|resource| resource.href == *href && resource.observable);
-    device
-        .controls
-        .iter()
-        .filter(|control| seen.insert(control.href.clone()))
-        .map(|control| (control.href.clone(), observable(&control.href)))
-        .take(MAX_OBSERVED)
-        .collect()
+    let collections = device.controls.iter().filter_map(|control| match &control.shape {
+        Shape::Collection { members } => Some((batch::of(&control.href)?, members)),
+        _ => None,
+    });
+    let collections: Vec<_> = collections.filter(|(batch, _)| batches(device).any(|one| one == *batch)).collect();
+    let read_with = |href: &Href| collections.iter().find(|(_, members)| members.contains(href));
+    let followed = |href: Href| match (observable(&href), read_with(&href)) {
+        (false, Some((batch, _))) => (batch.clone(), false),
+        (observable, _) => (href, observable),
+    };
+    let all = device.controls.iter().map(|control| followed(control.href.clone()));
+    all.filter(|(href, _)| seen.insert(href.clone())).take(MAX_OBSERVED).collect()
 }
 
 /// Follows one resource: by observation, or by a read every 30 seconds.

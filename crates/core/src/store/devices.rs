@@ -1,15 +1,19 @@
 //! The devices known from earlier days, so that an offline one still has its name and place.
 
+use std::collections::BTreeMap;
+
 use homeward_protocol::crudn::Href;
+use homeward_protocol::oic::device::Saying;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::{Store, failed};
 use crate::error::Error;
-use crate::view::Resource;
+use crate::view::{Path, Reported, Resource};
 
 /// Our choice: most devices that are remembered; beyond, those not seen for the longest time are forgotten.
 const MAX_DEVICES: i64 = 5_000;
-/// Our choice: most bytes of one device; beyond, it is remembered without its resources.
+/// Our choice: most bytes of one device; beyond, it is remembered without its values, or without its resources too.
 const MAX_JSON: usize = 64 * 1024;
 
 /// A device as it was last known.
@@ -28,12 +32,16 @@ pub(crate) struct KnownDevice {
     pub(crate) manufacturer: Option<String>,
     /// Its model.
     pub(crate) model: Option<String>,
+    /// What else it says of itself.
+    pub(crate) about: Vec<Saying>,
     /// Its full JID, exactly as received.
     pub(crate) jid: Option<String>,
     /// Whether it is signed in with another account than ours.
     pub(crate) contact: bool,
     /// Its resources.
     pub(crate) resources: Vec<KnownResource>,
+    /// What it last reported, without what may be a secret.
+    pub(crate) values: BTreeMap<Href, KnownValue>,
     /// When it was last heard, in milliseconds since the Unix epoch.
     pub(crate) last_seen_at_ms: Option<u64>,
 }
@@ -48,6 +56,29 @@ pub(crate) struct KnownResource {
     pub(crate) interfaces: Vec<String>,
     #[serde(default)]
     pub(crate) observable: bool,
+}
+
+/// A value as it was last reported.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct KnownValue {
+    value: Value,
+    at_ms: u64,
+    via: Path,
+}
+
+impl From<&Reported> for KnownValue {
+    fn from(reported: &Reported) -> Self {
+        let Reported { value, at_ms, via, .. } = reported.clone();
+        Self { value, at_ms, via }
+    }
+}
+
+impl From<KnownValue> for Reported {
+    fn from(known: KnownValue) -> Self {
+        let KnownValue { value, at_ms, via } = known;
+        Self { value, at_ms, via, remembered: true }
+    }
 }
 
 impl From<&Resource> for KnownResource {
@@ -115,11 +146,10 @@ impl Store {
 
 fn json(device: &KnownDevice) -> String {
     let text = |device: &KnownDevice| serde_json::to_string(device).unwrap_or_default();
-    let whole = text(device);
-    if whole.len() <= MAX_JSON {
-        return whole;
-    }
-    text(&KnownDevice { resources: Vec::new(), ..device.clone() })
+    let fits = |text: &String| text.len() <= MAX_JSON;
+    let without_values = || text(&KnownDevice { values: BTreeMap::new(), ..device.clone() });
+    let bare = || text(&KnownDevice { resources: Vec::new(), values: BTreeMap::new(), ..device.clone() });
+    Some(text(device)).filter(fits).or_else(|| Some(without_values()).filter(fits)).unwrap_or_else(bare)
 }
 
 #[cfg(test)]
@@ -132,6 +162,8 @@ impl KnownDevice {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
+    use serde_json::json;
+
     use super::super::testing::Folder;
     use super::*;
 
@@ -146,6 +178,10 @@ mod tests {
                 interfaces: vec!["oic.if.a".to_owned()],
                 observable: true,
             }],
+            values: BTreeMap::from([(
+                Href::new("/light").unwrap(),
+                KnownValue { value: json!({"value": true}), at_ms: 6, via: Path::Xmpp },
+            )]),
             ..KnownDevice::example("a", 7)
         }
     }
@@ -172,6 +208,18 @@ mod tests {
         store.remember(&many).unwrap();
         let seen: Vec<_> = store.devices().unwrap().iter().filter_map(|device| device.last_seen_at_ms).collect();
         assert_eq!((seen.len(), seen.iter().min()), (5_000, Some(&10)));
+    }
+
+    #[test]
+    fn a_device_too_large_is_remembered_without_its_values() {
+        let folder = Folder::new();
+        let store = Store::open(folder.path()).unwrap();
+        let mut device = lamp();
+        let long = KnownValue { value: json!("x".repeat(MAX_JSON)), at_ms: 1, via: Path::Lan };
+        device.values.insert(Href::new("/notes").unwrap(), long);
+        store.remember(&[device]).unwrap();
+        let device = store.devices().unwrap().remove(0);
+        assert_eq!((device.resources, device.values.len()), (lamp().resources, 0));
     }
 
     #[test]

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
-pub(crate) use devices::{KnownDevice, KnownResource};
+pub(crate) use devices::{KnownDevice, KnownResource, KnownValue};
 pub(crate) use journal::JournalEntry;
 pub(crate) use passwords::Passwords;
 pub(crate) use slots::SlotLock;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use homeward_protocol::crudn::Href;
 use homeward_protocol::oic::controls::Control;
+use homeward_protocol::oic::device::Saying;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
@@ -40,8 +41,12 @@ pub struct Device {
     pub path: Option<Path>,
     /// The last round trip over that path, in milliseconds.
     pub latency_ms: Option<u32>,
+    /// What else it says of itself: its firmware, its support page.
+    pub about: Vec<Saying>,
     /// Its resources, without the ones of OIC's own core and security.
     pub resources: Vec<Resource>,
+    /// Those of OIC's own: what it says of itself, its security, Remote Access.
+    pub core: Vec<Resource>,
     /// What a person can do with it, in the device's order.
     pub controls: Vec<Control>,
     /// What it last reported, by resource path.
@@ -183,6 +188,8 @@ pub struct Reported {
     pub at_ms: u64,
     /// Over which path.
     pub via: Path,
+    /// Known from an earlier day, and not reported again since the start: it may be otherwise by now.
+    pub remembered: bool,
 }
 
 /// A value that was asked for and is not reported yet.

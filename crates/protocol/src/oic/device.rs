@@ -2,8 +2,11 @@
 //!
 //! Scope: reading both, tolerantly; texts are bounded and without control characters. Non-scope: whether it is true.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use ts_rs::TS;
 
+use super::controls::secret::is_secret;
 use super::device_id::DeviceId;
 use super::remote_access::words;
 
@@ -68,6 +71,54 @@ impl Platform {
     }
 }
 
+/// One thing more that a device says of itself: `mnfv`, `1.4.2`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export)]
+pub struct Saying {
+    /// The property of `/oic/d` or `/oic/p`, also one that we do not know. One line.
+    pub property: String,
+    /// Its value as a text, of one line.
+    pub text: String,
+}
+
+/// Our choice: so many of them are kept.
+const MAX_SAYINGS: usize = 32;
+/// What is shown of a device elsewhere, or says nothing to anybody.
+const SHOWN_ELSEWHERE: [&str; 8] = ["n", "di", "rt", "if", "mnmn", "mnmo", "id", "p"];
+
+/// Everything else that a device says of itself in these representations, in their order.
+pub fn sayings<'a>(representations: impl IntoIterator<Item = &'a Value>) -> Vec<Saying> {
+    let properties = representations.into_iter().filter_map(Value::as_object).flatten();
+    let mut said: Vec<Saying> = Vec::new();
+    for (property, value) in properties {
+        let property = words(property);
+        let is_known = SHOWN_ELSEWHERE.contains(&property.as_str()) || said.iter().any(|one| one.property == property);
+        let text = said_text(value).map(|text| words(&text)).filter(|text| !text.is_empty());
+        if let (false, Some(text)) = (is_known || is_secret(&property), text) {
+            said.push(Saying { property, text });
+        }
+    }
+    said.truncate(MAX_SAYINGS);
+    said
+}
+
+/// A text, a number, yes or no; of a list each of them; of texts in several languages (`ld`) the first.
+fn said_text(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(yes) => Some(if *yes { "yes" } else { "no" }.to_owned()),
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            items.iter().find_map(|item| item.get("value")?.as_str()).map(str::to_owned)
+        }
+        Value::Array(items) => {
+            let texts: Vec<String> = items.iter().take(MAX_SAYINGS).filter_map(said_text).collect();
+            (!texts.is_empty()).then(|| texts.join(", "))
+        }
+        Value::Object(_) | Value::Null => None,
+    }
+}
+
 fn text(body: &Value, name: &str) -> Option<String> {
     body.get(name).and_then(Value::as_str).map(words).filter(|text| !text.is_empty())
 }
@@ -97,6 +148,37 @@ mod tests {
         assert_eq!(Description::read(&json!([])), None);
         assert_eq!(Platform::read(&json!({"mnmn": "", "mnmo": 1})), Some(Platform::default()));
         assert_eq!(Platform::read(&json!("x")), None);
+    }
+
+    #[test]
+    fn whatever_else_it_says_of_itself_is_kept_also_what_we_do_not_know() {
+        let device = json!({
+            "di": "AB", "n": "Lamp", "rt": ["oic.d.light"], "icv": "ocf.2.0.5", "dmv": ["a", "b"], "piid": "77",
+            "ld": [{"language": "en", "value": "A lamp to read by"}], "x.maker.beta": true, "pin": "1234", "odd": {"a": 1},
+        });
+        let platform = json!({"mnmn": "Lumenfold", "mnfv": "1.4.2\n", "mnhw": 7, "piid": "other", "mnsl": ""});
+        let said = sayings([&device, &platform, &json!(7)]);
+        let mut said: Vec<_> = said.iter().map(|one| (one.property.as_str(), one.text.as_str())).collect();
+        said.sort_unstable();
+        assert_eq!(
+            said,
+            [
+                ("dmv", "a, b"),
+                ("icv", "ocf.2.0.5"),
+                ("ld", "A lamp to read by"),
+                ("mnfv", "1.4.2"),
+                ("mnhw", "7"),
+                ("piid", "77"),
+                ("x.maker.beta", "yes"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_it_says_of_itself_is_bounded() {
+        let many: Value = (0..1000).map(|n| (format!("p{n}"), json!("x".repeat(1000)))).collect();
+        let said = sayings([&many]);
+        assert!(said.len() == MAX_SAYINGS && said.iter().all(|one| one.text.len() <= 300));
     }
 
     #[test]

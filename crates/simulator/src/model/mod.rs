@@ -14,8 +14,8 @@ pub(crate) mod resource;
 
 pub use remote_access::RaStatus;
 pub(crate) use remote_access::{Login, RemoteAccess};
-use resource::{BASELINE, MAX_MEMBERS, Refusal, Role, Rules};
-pub(crate) use resource::{Resource, Rule};
+use resource::{BASELINE, BATCH, MAX_MEMBERS, Refusal, Role};
+pub(crate) use resource::{Resource, Rule, Rules};
 
 /// Which generation of the standard a device speaks: its content format and the shape of its payloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -142,7 +142,7 @@ impl Model {
             return resource.representation(asked_if == Some(BASELINE));
         }
         let members = self.resources.iter().filter(|one| is_member_of(one, resource));
-        if asked_if == Some("oic.if.b") {
+        if asked_if == Some(BATCH) {
             return members.map(|one| json!({"href": one.href, "rep": one.representation(false)})).collect();
         }
         let links: Value = members.map(|one| json!({"href": one.href, "rt": one.rt, "if": one.interfaces})).collect();
@@ -164,7 +164,12 @@ impl Model {
         let body = request.body.as_ref().unwrap_or(&nothing);
         let resource = self.resources.get_mut(at).ok_or_else(gone)?;
         if resource.role == Role::Collection && request.method == Method::Post {
-            return self.create(at, body, via, done);
+            let in_batch = request.href.queries().any(|query| query.strip_prefix("if=") == Some(BATCH));
+            return if in_batch {
+                self.change_together(at, body, via, knobs, done)
+            } else {
+                self.create(at, body, via, done)
+            };
         }
         if !resource.is_writable() {
             return Err(not_allowed());
@@ -177,6 +182,39 @@ impl Model {
             done.changes.extend(self.settle(&href));
         }
         Ok(self.taken(shown, knobs))
+    }
+
+    /// Changes the members that are named, those that take it; what does not is left as it is, and not said
+    /// (OCF Core §7.6.3.4.2).
+    fn change_together(
+        &mut self,
+        at: usize,
+        body: &Value,
+        via: Via,
+        knobs: &Knobs,
+        done: &mut Answered,
+    ) -> Result<Response, Refusal> {
+        let collection = self.resources.get(at).ok_or_else(gone)?.clone();
+        if !collection.interfaces.iter().any(|one| one == BATCH) {
+            return Err(Refusal::new(Status::BAD_REQUEST, format!("no interface {BATCH} here")));
+        }
+        let asked = body.as_array().ok_or_else(|| Refusal::new(Status::BAD_REQUEST, "a batch is a list"))?;
+        let mut taken = Vec::new();
+        for one in asked {
+            let href = one.get("href").and_then(Value::as_str).unwrap_or_default();
+            let rep = one.get("rep").unwrap_or(&Value::Null);
+            let member =
+                self.resources.iter_mut().find(|own| own.href.path() == href && is_member_of(own, &collection));
+            let Some(member) = member else { continue };
+            let Ok(changed) = member.update(rep, false) else { continue };
+            let (href, value) = (member.href.clone(), member.representation(false));
+            taken.push(json!({"href": href, "rep": value}));
+            if changed {
+                done.changes.push(Change { href: href.clone(), value, via });
+                done.changes.extend(self.settle(&href));
+            }
+        }
+        Ok(self.taken(Value::Array(taken), knobs))
     }
 
     /// The answer to an update that was taken: with the value, or without a body.
@@ -338,7 +376,8 @@ impl Model {
 }
 
 fn is_member_of(one: &Resource, collection: &Resource) -> bool {
-    one.role == Role::Member && one.href.path().rsplit_once('/').is_some_and(|(up, _)| up == collection.href.path())
+    matches!(one.role, Role::Member | Role::Part)
+        && one.href.path().rsplit_once('/').is_some_and(|(up, _)| up == collection.href.path())
 }
 
 fn not_allowed() -> Refusal {

@@ -10,6 +10,9 @@ use serde_json::{Map, Value, json};
 /// The interface that shows a representation with its types and interfaces (OCF Core §7.6.3).
 pub(crate) const BASELINE: &str = "oic.if.baseline";
 
+/// The interface that shows, and takes, all members of a collection at once (OCF Core §7.6.3.4).
+pub(crate) const BATCH: &str = "oic.if.b";
+
 /// The properties that every resource may carry (OCF Core §7.3.2); an update may repeat them, and does not change them.
 const COMMON: [&str; 3] = ["rt", "if", "id"];
 
@@ -56,6 +59,12 @@ pub(crate) enum Rule {
     OneOf(&'static [&'static str]),
     /// A list of one or more of these words.
     SomeOf(&'static [&'static str]),
+    /// Any text.
+    Text,
+    /// A list, whatever is in it.
+    List,
+    /// Whatever is not nothing.
+    Any,
     /// Red, green and blue, 0 to 255 each: `[255, 0, 0]`, or `"255,0,0"` if `as_text` (OIC 1.1).
     Colour {
         /// Whether it is written as one text.
@@ -81,6 +90,8 @@ pub(crate) enum Role {
     Collection,
     /// It was made by a client, and can be deleted.
     Member,
+    /// It belongs to a collection, and stays.
+    Part,
 }
 
 /// One resource of a device.
@@ -112,6 +123,32 @@ impl Resource {
         collection.rt.push(rt.to_owned());
         collection.role = Role::Collection;
         collection
+    }
+
+    /// A collection whose members are there for good, and can be read and written at once.
+    pub(crate) fn group(href: &Href) -> Self {
+        let mut group = Self::plain(href, "oic.wk.col", &["oic.if.ll", BATCH, BASELINE], Value::Null, &[]);
+        group.role = Role::Collection;
+        group
+    }
+
+    /// This one belongs to the collection above its path.
+    pub(crate) fn into_part(mut self) -> Self {
+        self.role = Role::Part;
+        self
+    }
+
+    /// A resource as its type defines it: it takes what these rules say, whatever its interfaces.
+    pub(crate) fn of_type(
+        href: &Href,
+        rt: &str,
+        interfaces: &[String],
+        values: Map<String, Value>,
+        rules: Rules,
+    ) -> Self {
+        let mut all = interfaces.to_vec();
+        all.push(BASELINE.to_owned());
+        Self { href: href.clone(), rt: vec![rt.to_owned()], interfaces: all, role: Role::Plain, values, rules }
     }
 
     /// A member that a client made.
@@ -222,6 +259,12 @@ impl Rule {
                     _ => Err(Refusal::bad(format!("{name} lists some of {}", words.join(", ")))),
                 }
             }
+            Rule::Text if value.is_string() => Ok(value.clone()),
+            Rule::Text => Err(Refusal::bad(format!("{name} is a text"))),
+            Rule::List if value.is_array() => Ok(value.clone()),
+            Rule::List => Err(Refusal::bad(format!("{name} is a list"))),
+            Rule::Any if value.is_null() => Err(Refusal::bad(format!("{name} is nothing"))),
+            Rule::Any => Ok(value.clone()),
             Rule::Colour { as_text } => check_colour(name, value, as_text),
         }
     }

@@ -8,6 +8,7 @@ import type { Path } from "./Path";
 import type { Presence } from "./Presence";
 import type { Reported } from "./Reported";
 import type { Resource } from "./Resource";
+import type { Saying } from "./Saying";
 import type { Wish } from "./Wish";
 
 /**
@@ -63,9 +64,17 @@ path: Path | null,
  */
 latencyMs: number | null, 
 /**
+ * What else it says of itself: its firmware, its support page.
+ */
+about: Array<Saying>, 
+/**
  * Its resources, without the ones of OIC's own core and security.
  */
 resources: Array<Resource>, 
+/**
+ * Those of OIC's own: what it says of itself, its security, Remote Access.
+ */
+core: Array<Resource>, 
 /**
  * What a person can do with it, in the device's order.
  */

@@ -17,4 +17,8 @@ atMs: number,
 /**
  * Over which path.
  */
-via: Path, };
+via: Path, 
+/**
+ * Known from an earlier day, and not reported again since the start: it may be otherwise by now.
+ */
+remembered: boolean, };

@@ -1,0 +1,36 @@
+//! What is known of the devices is kept for the next start, values included.
+//!
+//! Scope: when. Non-scope: what of it is kept (`devices`), and where (`store`).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use super::Inner;
+
+/// Our choice: a program that is killed forgets no more than that; and the disk is left alone meanwhile.
+const EVERY: Duration = Duration::from_secs(10);
+
+/// Keeps what changed, for as long as the home is open.
+pub(super) async fn keep(inner: Arc<Inner>) {
+    while inner.until(|state| state.has_unkept().then_some(())).await.is_some() {
+        sleep(EVERY).await;
+        let keeper = inner.clone();
+        // A panic there is told by its own message, and the next round tries again.
+        let _ = tokio::task::spawn_blocking(move || keeper.keep_devices()).await;
+    }
+}
+
+impl Inner {
+    /// Keeps what changed since the last time.
+    pub(super) fn keep_devices(&self) {
+        let changed = self.state().take_unkept();
+        if changed.is_empty() {
+            return;
+        }
+        if let Err(error) = self.store.remember(&changed) {
+            tracing::warn!("what is known of the devices could not be kept: {error}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Several members of a collection asked for the same at once, through its batch interface (OCF Core §7.6.3.4).
+//!
+//! Scope: one request, and what became of each member. A device may take it of some and not of others, and need not say
+//! so: what it does not answer is read. Non-scope: one resource (`control`).
+
+use homeward_protocol::crudn::{Href, Request};
+use homeward_protocol::oic::batch;
+use serde_json::Value;
+
+use super::Inner;
+use super::control::refused;
+use super::devices::fulfils;
+use crate::error::{Code, Error};
+use crate::view::Via;
+
+impl Inner {
+    /// A wish of each: shown at once, sent once, and a fact only when the device says so.
+    pub(super) async fn set_together(
+        &self,
+        id: &str,
+        collection: &Href,
+        members: Vec<Href>,
+        wanted: Value,
+    ) -> Result<(), Error> {
+        let batch = batch::of(collection)
+            .filter(|_| (1..=batch::MAX_MEMBERS).contains(&members.len()))
+            .ok_or_else(|| Error::new(Code::RequestInvalid, "a batch takes 1 to 64 members of a collection"))?;
+        let wish = |member: Href| {
+            let serial = self.state().change_known(id, |known| known.wish(&member, wanted.clone()));
+            serial.map(|serial| (member, serial))
+        };
+        let wishes = members.iter().cloned().map(wish).collect::<Option<Vec<_>>>();
+        let wishes = wishes.ok_or_else(|| Error::new(Code::DeviceUnknown, format!("no device {id} is known")))?;
+        let request = Request::post(batch.clone(), batch::write(&members, &wanted));
+        let failed = match self.ask(id, &request, Via::Auto).await {
+            Ok(answer) if (200..300).contains(&answer.status) => None,
+            Ok(answer) => Some(refused(&answer)),
+            Err(error) => Some(error),
+        };
+        let is_open = failed.as_ref().is_none_or(|error| matches!(error.code, Code::OutcomeUnknown | Code::BadAnswer));
+        if is_open && !members.iter().all(|member| self.is_so(id, member, &wanted)) {
+            // Whatever it says is the truth; where it says nothing, nobody knows.
+            let _ = self.send(id, &Request::get(batch), Via::Auto).await;
+        }
+        let mut outcome = Ok(());
+        for (member, serial) in wishes {
+            let error = match (is_open && self.is_so(id, &member, &wanted), &failed) {
+                (true, _) => None,
+                (false, Some(error)) => Some(error.clone()),
+                (false, None) => Some(Error::new(Code::DeviceRefused, format!("{member} does not take this"))),
+            };
+            self.state().change_known(id, |known| match &error {
+                None => known.wish_over(&member, serial),
+                Some(error) => known.wish_failed(&member, serial, error.clone()),
+            });
+            if let Some(error) = error {
+                outcome = outcome.and(Err(error));
+            }
+        }
+        outcome
+    }
+
+    /// Whether the device last reported what is wanted.
+    fn is_so(&self, id: &str, member: &Href, wanted: &Value) -> bool {
+        let state = self.state();
+        let value = state.device(id).and_then(|known| known.view.values.get(member));
+        value.is_some_and(|reported| fulfils(&reported.value, wanted))
+    }
+}
