@@ -83,8 +83,10 @@ export function featureOf(device: Device, parts: readonly Part[]): Feature {
   const shown = told.length > 0 ? told : parts;
   const reading =
     shown.find(({ control }) => control.shape.is === "reading" || (isMeasure(control) && !control.writable)) ??
-    // What is typed on the device page is read here.
-    shown.find(({ control, fact }) => control.shape.is === "number" && fact !== null);
+    // What is typed on the device page is read here, where there is nothing to switch either.
+    (parts.some(({ control }) => control.shape.is === "switch" && control.writable)
+      ? undefined
+      : shown.find(({ control, fact }) => control.shape.is === "number" && fact !== null));
   if (reading) return { is: "reading", part: reading };
   if (parts.length === 0 && device.resources.length > 0) return { is: "open", resources: device.resources.length };
   return { is: "none" };

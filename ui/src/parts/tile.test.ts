@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Device } from "../host/bindings/Device";
+import type { Shape } from "../host/bindings/Shape";
+import type { JsonValue } from "../host/bindings/serde_json/JsonValue";
 import { failure } from "../host/fake";
 import { story } from "../host/fake-story";
 import { tileOf } from "./tile";
@@ -115,6 +117,43 @@ describe("a device that cannot be used", () => {
       values: Object.fromEntries(Object.entries(same.values).map(([href, told]) => [href, { ...told, remembered: true }])),
     }));
     expect(tileOf(old, true).is).toBe("stale");
+  });
+});
+
+describe("a device with nothing to move", () => {
+  const only = (...told: [property: string, shape: Shape, value: JsonValue, rt?: string][]) =>
+    device("bookshelf", (same) => ({
+      ...same,
+      controls: told.map(([property, shape, , rt = "x.r.y"]) => ({
+        href: `/${property}`,
+        property,
+        shape,
+        writable: shape.is !== "text",
+        confirm: false,
+        rt,
+      })),
+      values: Object.fromEntries(
+        told.map(([property, , value]) => [
+          `/${property}`,
+          { value: { [property]: value }, atMs: 0, via: "lan" as const, remembered: false },
+        ]),
+      ),
+    }));
+  const threshold: Shape = { is: "number", min: 0, max: null, step: 1, unit: "mg/dL" };
+
+  it("shows a number that was set, with its name: it is no measure", () => {
+    const view = tileOf(only(["plow", threshold, 70, "oic.r.cgm.threshold"]), true);
+    expect(view.feature.is).toBe("reading");
+    expect(view.words).toBe("Low for this person below");
+  });
+
+  it("keeps its switch where a number stands beside it", () => {
+    const view = tileOf(only(["status", { is: "switch" }, true, "oic.r.alarm"], ["duration", threshold, 180]), true);
+    expect([view.feature.is, view.toggle?.control.property]).toEqual(["none", "status"]);
+  });
+
+  it("says what it tells, where that is a text", () => {
+    expect(tileOf(only(["material", { is: "text" }, "Lithium"]), true).words).toBe("Material Lithium");
   });
 });
 

@@ -130,6 +130,8 @@ function factWords(
   const said = tileWords(device, parts, feature, toggle, away);
   if (said.length > 0) return said.slice(0, 3).join(" · ");
   if (device.controls.length === 0 && device.resources.length > 0) return kindWord(device);
+  // A number that was set is no measure: without its name it would be taken for one.
+  if ("part" in feature && feature.part.control.shape.is === "number") return nameOf(feature.part.control);
   // Nothing to glance at: then whatever it tells.
   const any = "part" in feature ? undefined : parts.find(({ control, fact }) => fact && sayIn(device, control, fact.value));
   if (any?.fact) return words.control.titled(nameOf(any.control), sayIn(device, any.control, any.fact.value) ?? "");
