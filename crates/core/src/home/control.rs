@@ -8,7 +8,6 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Method, Request, Response};
-use homeward_protocol::oic::batch;
 use homeward_protocol::oic::device::{DEVICE_URI, Description};
 use homeward_protocol::oic::device_id::DeviceId;
 use homeward_protocol::oic::remote_access;
@@ -16,6 +15,7 @@ use serde_json::Value;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+use super::changes::Turn;
 use super::devices::{Known, fulfils, is_representation};
 use super::paths::{Route, Routes};
 use super::{Inner, state};
@@ -97,21 +97,32 @@ impl Inner {
         if let Some(tap) = tap {
             self.listen_in(&first, tap);
         }
-        let Some(second) = second else { return self.send_over(&first, id, request, false).await };
-        match self.send_over(&first, id, request, true).await {
+        // Changes keep the order in which they were asked for, whichever path is tried first.
+        let queued = |known: &mut Known| request.method.changes_things().then(|| known.changes.queue(&request.href));
+        let turn = self.state().change_known(id, queued).flatten();
+        let turn = turn.as_ref();
+        let Some(second) = second else { return self.send_over(&first, id, request, turn, false).await };
+        match self.send_over(&first, id, request, turn, true).await {
             Err(error) if left_undone(&error) => {
                 tracing::info!("{id} over {:?}: {error}; now over {:?}", first.path(), second.path());
                 if let Some(tap) = tap {
                     self.listen_in(&second, tap);
                 }
-                self.send_over(&second, id, request, false).await
+                self.send_over(&second, id, request, turn, false).await
             }
             sent => sent,
         }
     }
 
     /// Over this path only. `another`: there is another one, so that a Retrieve is not waited for as long as it may take.
-    async fn send_over(&self, route: &Route, id: &str, request: &Request, another: bool) -> Result<Answer, Error> {
+    async fn send_over(
+        &self,
+        route: &Route,
+        id: &str,
+        request: &Request,
+        turn: Option<&Turn>,
+        another: bool,
+    ) -> Result<Answer, Error> {
         let path = route.path();
         if let (Route::Lan(address), true) = (route, request.method.changes_things()) {
             self.is_still_itself(id, *address).await?;
@@ -123,14 +134,16 @@ impl Inner {
             true => pace.patience(most),
             false => pace.deadline(most),
         };
-        let carried = match request.method.changes_things() {
-            false => self.carry(route, request, deadline).await,
-            true => {
-                let begun = self.state().change_known(id, |known| known.changes.begin(path));
-                let overtaken = begun.unwrap_or_default();
+        let carried = match turn {
+            None => self.carry(route, request, deadline).await,
+            Some(turn) => {
+                if self.state().change_known(id, |known| known.changes.begin(turn, path)) != Some(true) {
+                    return Err(Error::new(Code::Cancelled, "it was not sent: a newer change has gone out"));
+                }
                 tokio::select! {
+                    biased;
                     carried = self.carry(route, request, deadline) => carried,
-                    () = overtaken.notified() => return Err(superseded()),
+                    () = turn.overtaken() => return Err(superseded()),
                 }
             }
         };
@@ -150,13 +163,8 @@ impl Inner {
                 .body
                 .clone()
                 .filter(|body| response.status.is_success() && is_representation(body) && !holds_password);
-            let whole = request.method == Method::Get;
-            match told {
-                Some(value) if batch::is_batch(&request.href) => {
-                    known.report_batch(&request.href, &value, whole, path, at);
-                }
-                Some(value) => known.report(&request.href, value, whole, path, at),
-                None => {}
+            if let Some(value) = told {
+                known.told(&request.href, value, request.method == Method::Get, path, at);
             }
         });
         Ok(Answer {
@@ -220,7 +228,7 @@ impl Inner {
         request: &Request,
         deadline: Duration,
     ) -> Result<(Arrival, Duration), Error> {
-        match route {
+        let carried = match route {
             Route::Xmpp(jid) => {
                 self.remote.request(jid, request, deadline).await.map_err(|error| remote_error(&error, request.method))
             }
@@ -232,7 +240,8 @@ impl Inner {
                     .map(|response| (Arrival { response, at: Instant::now() }, began.elapsed()))
                     .map_err(|error| lan_error(&error, request.method))
             }
-        }
+        };
+        carried.map(|(arrival, took)| (without_members_passwords(arrival), took))
     }
 
     /// A wish: shown at once as one, sent once, and a fact only when the device says so.
@@ -318,7 +327,7 @@ impl Inner {
                     loop {
                         let next = tokio::select! { next = source.next() => next, () = out.closed() => None };
                         let Some(arrival) = next else { return };
-                        if out.send(Ok(arrival)).await.is_err() {
+                        if out.send(Ok(without_members_passwords(arrival))).await.is_err() {
                             return;
                         }
                     }
@@ -331,7 +340,7 @@ impl Inner {
                         let next = tokio::select! { next = source.next() => next, () = out.closed() => None };
                         let Some(next) = next else { return };
                         let next = next
-                            .map(|response| Arrival { response, at: Instant::now() })
+                            .map(|response| without_members_passwords(Arrival { response, at: Instant::now() }))
                             .map_err(|error| lan_error(&error, Method::Get));
                         if out.send(next).await.is_err() {
                             return;
@@ -342,6 +351,14 @@ impl Inner {
         }
         Ok(Observation { via: route.path(), notifications })
     }
+}
+
+/// RA-7: a collection may hand out the resource that holds a password among its members.
+fn without_members_passwords(mut arrival: Arrival) -> Arrival {
+    if let Some(body) = &mut arrival.response.body {
+        remote_access::withhold_in_batch(body);
+    }
+    arrival
 }
 
 pub(super) fn millis(time: Duration) -> u32 {

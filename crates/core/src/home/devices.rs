@@ -13,7 +13,7 @@ use homeward_protocol::oic::discovery::Link;
 use homeward_protocol::oic::introspection::{INTROSPECTION_RT, Introspection};
 use homeward_protocol::oic::remote_access::{USER_RT, USER_URI, XMPP_RT};
 use homeward_protocol::remote::jid::{OicResource, Role};
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::time::Instant;
 use xmpp_parsers::jid::FullJid;
 
@@ -25,6 +25,8 @@ use crate::lan::{LanDevice, address_text};
 use crate::store::{KnownDevice, KnownResource, KnownValue};
 use crate::view::{Device, OnLan, OnRemote, Path, Presence, Reported, Resource, Via, Wish};
 
+/// A collection's type (OCF Core §7.6.3.1).
+pub(super) const COLLECTION_RT: &str = "oic.wk.col";
 /// Our choice: resources whose values are kept of one device.
 const MAX_VALUES: usize = 256;
 
@@ -239,9 +241,14 @@ impl Known {
             jid: Some(remote.jid.to_string()),
             contact: remote.contact,
             resources: view.resources.iter().map(KnownResource::from).collect(),
-            values: view.values.iter().map(|(href, told)| (href.clone(), KnownValue::from(told))).collect(),
+            // What is secret may be known by a type that was told later than the value.
+            values: view.values.iter().map(|(href, told)| (href.clone(), self.kept(href, told))).collect(),
             last_seen_at_ms: view.last_seen_at_ms,
         })
+    }
+
+    fn kept(&self, href: &Href, told: &Reported) -> KnownValue {
+        KnownValue::from(&Reported { value: self.veiled(href, told.value.clone()), ..told.clone() })
     }
 
     /// As it was known on an earlier day; not confirmed.
@@ -351,9 +358,15 @@ impl Known {
         let read = self.lan.as_ref().is_some_and(|lan| lan.device.listed);
         let guards = |rt: &str| rt.contains("lock") || rt.contains("alarm");
         let is_one = self.view.device_type.as_deref().is_some_and(guards);
+        // Asked as a batch, in whatever spelling or by default, a collection may reach any resource.
+        let collects = |resource: &Resource| {
+            let takes_batches = resource.interfaces.iter().any(|one| one == batch::INTERFACE);
+            takes_batches || resource.rt.iter().any(|rt| rt == COLLECTION_RT)
+        };
+        let listed = self.view.resources.iter().chain(&self.view.core);
+        let reaches_all = batch::is_batch(href) || listed.filter(|one| one.href.path() == href.path()).any(collects);
         let has_one = self.view.resources.iter().any(|resource| {
-            // A batch may reach any of them.
-            let reached = resource.href.path() == href.path() || batch::is_batch(href);
+            let reached = resource.href.path() == href.path() || reaches_all;
             reached && resource.rt.iter().any(|rt| guards(rt))
         });
         !read || is_one || has_one
@@ -380,14 +393,33 @@ impl Known {
     pub(super) fn leave_account(&mut self) {
         self.remote = None;
         self.told = Told::default();
+        self.told_at.clear();
         self.onboarded_here = false;
-        self.view.remote = None;
+        // It is asked anew, as if it had come just now.
+        self.arrivals += 1;
+        self.view = Device {
+            remote: None,
+            about: Vec::new(),
+            values: BTreeMap::new(),
+            wishes: BTreeMap::new(),
+            described: false,
+            ..self.view.clone()
+        };
     }
 
     /// A representation as it is kept: without what nobody may see.
     pub(super) fn veiled(&self, href: &Href, value: Value) -> Value {
         let types = self.view.resources.iter().find(|resource| resource.href == *href).map(|resource| &resource.rt);
         controls::veiled(types.map_or(&[], Vec::as_slice), value)
+    }
+
+    /// What an answer or a notification tells: of this resource, or, where it is a collection that was asked as a batch or
+    /// answers so by default, of its members.
+    pub(super) fn told(&mut self, href: &Href, value: Value, whole: bool, via: Path, at: Instant) {
+        match batch::is_batch(href) || batch::is_answer(&value) {
+            true => self.report_batch(&value, whole, via, at),
+            false => self.report(href, value, whole, via, at),
+        }
     }
 
     /// A value that the device told. `whole`: all of the representation, else only what changed. What came `at` an
@@ -401,33 +433,44 @@ impl Known {
             return;
         }
         let value = self.veiled(&href, value);
-        let value = match self.view.values.remove(&href) {
-            Some(before) if !whole => merged(before.value, value),
-            _ => value,
+        let at_ms = now_ms();
+        let new = Reported { value, at_ms, via, remembered: false };
+        let (reported, confirmed) = match self.view.values.remove(&href) {
+            Some(before) if !whole && before.remembered => {
+                // What the change does not name is of an earlier day still.
+                let confirmed = new.value.clone();
+                (Reported { value: merged(before.value, new.value), ..before }, confirmed)
+            }
+            Some(before) if !whole => {
+                let value = merged(before.value, new.value);
+                (Reported { value: value.clone(), ..new }, value)
+            }
+            _ => (new.clone(), new.value),
         };
-        if self.view.wishes.get(&href).is_some_and(|wish| fulfils(&value, &wish.wanted)) {
+        if self.view.wishes.get(&href).is_some_and(|wish| fulfils(&confirmed, &wish.wanted)) {
             self.view.wishes.remove(&href);
         }
-        let at_ms = now_ms();
         self.view.last_seen_at_ms = Some(at_ms);
         self.paths.heard(via);
         self.told_at.insert(href.clone(), at);
-        self.view.values.insert(href, Reported { value, at_ms, via, remembered: false });
+        self.view.values.insert(href, reported);
     }
 
-    /// What a collection's batch told of its members, and so which they are; of what this device is known to have only.
-    pub(super) fn report_batch(&mut self, collection: &Href, answer: &Value, whole: bool, via: Path, at: Instant) {
-        let told = batch::read(answer);
-        let links: Value = told.iter().map(|(href, _)| json!({ "href": href })).collect();
-        for (href, value) in told {
+    /// What a batch told of a collection's members; of what this device is known to have only.
+    fn report_batch(&mut self, answer: &Value, whole: bool, via: Path, at: Instant) {
+        for (href, value) in batch::read(answer, &self.view.di) {
             let is_ours = self.view.resources.iter().any(|resource| resource.href == href);
             if is_ours && !self.is_user_resource(&href) {
                 self.report(&href, value, whole, via, at);
             }
         }
-        if whole && !self.view.values.contains_key(&plain(collection)) {
-            self.report(collection, links, true, via, at);
-        }
+    }
+
+    /// What it told of this resource since then, if it did.
+    pub(super) fn told_since(&self, href: &Href, began: Instant) -> Option<&Value> {
+        let href = plain(href);
+        let is_since = self.told_at.get(&href).is_some_and(|at| *at >= began);
+        self.view.values.get(&href).filter(|_| is_since).map(|reported| &reported.value)
     }
 
     /// A wish; returns its number. What is wished of other properties of the resource meanwhile stays wished.
@@ -482,7 +525,7 @@ fn name_of_type(device_type: Option<&str>) -> String {
 
 /// Of OIC's own core, what a person may care for: collections, several measurements taken at once, the device's name and
 /// place, and its restart.
-const THE_PERSONS: [&str; 4] = ["oic.wk.col", "oic.wk.atomicmeasurement", "oic.wk.con", "oic.wk.mnt"];
+const THE_PERSONS: [&str; 4] = [COLLECTION_RT, "oic.wk.atomicmeasurement", "oic.wk.con", "oic.wk.mnt"];
 
 /// A resource that a person may care for: not of OIC's own core, security or Remote Access.
 fn is_the_persons(link: &Link) -> bool {

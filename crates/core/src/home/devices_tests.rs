@@ -13,6 +13,7 @@ fn links() -> Vec<Link> {
     let res = json!([{"di": DI, "links": [
         {"href": "/light", "rt": ["oic.r.switch.binary"], "if": ["oic.if.a"], "p": {"bm": 3}},
         {"href": "/lock", "rt": ["oic.r.lock.status"], "if": ["oic.if.a"], "p": {"bm": 3}},
+        {"href": "/all", "rt": ["oic.wk.col"], "if": ["oic.if.b"], "p": {"bm": 3}},
         {"href": "/oic/d", "rt": ["oic.wk.d", "oic.d.light"], "if": ["oic.if.r"], "p": {"bm": 1}},
         {"href": "/ra/xmpp", "rt": ["oic.ra.xmpp"], "if": ["oic.if.s"], "p": {"bm": 1}},
     ]}]);
@@ -83,7 +84,7 @@ fn a_latency_is_not_taken_along_to_another_path() {
 fn the_core_and_the_remote_access_resources_are_not_for_the_person() {
     let lamp = lamp();
     let hrefs: Vec<_> = lamp.view.resources.iter().map(|resource| resource.href.as_str()).collect();
-    assert_eq!(hrefs, ["/light", "/lock"]);
+    assert_eq!(hrefs, ["/light", "/lock", "/all"]);
     assert_eq!(lamp.view.controls[0].property, "value");
 }
 
@@ -150,8 +151,10 @@ fn another_account_knows_nothing_of_what_was_at_the_former_ones_server() {
     let mut lamp = lamp();
     lamp.remote = Some(at_server(false));
     lamp.onboarded_here = true;
+    lamp.report(&href("/light"), json!({"value": true}), true, Path::Xmpp, Instant::now());
     lamp.leave_account();
     lamp.settle();
+    assert!(lamp.view.values.is_empty() && !lamp.view.described);
     assert_eq!((&lamp.view.remote, lamp.view.path, lamp.onboarded_here), (&None, Some(Path::Lan), false));
 }
 
@@ -162,6 +165,10 @@ fn a_lock_is_never_turned_over_an_unauthenticated_network() {
     assert!(lamp.routes(Via::Auto, Method::Post, &href("/lock")).is_err());
     assert!(lamp.routes(Via::Auto, Method::Post, &href("/lock?if=oic.if.a")).is_err());
     assert!(lamp.routes(Via::Lan, Method::Post, &href("/lock")).is_err());
+    // Nor through a collection, which may reach any resource.
+    for batch in ["/light?if=oic.if.b", "/all", "/all?if=oic%2Eif.b"] {
+        assert!(lamp.routes(Via::Lan, Method::Post, &href(batch)).is_err(), "{batch}");
+    }
     lamp.remote = Some(at_server(false));
     assert!(matches!(lamp.routes(Via::Auto, Method::Post, &href("/lock")), Ok(Routes { first: Route::Xmpp(_), .. })));
 }
@@ -221,6 +228,41 @@ fn a_partial_answer_changes_only_what_it_names() {
     lamp.report(&href("/light"), json!({"value": false, "n": "a"}), true, Path::Lan, Instant::now());
     lamp.report(&href("/light"), json!({"value": true}), false, Path::Xmpp, Instant::now());
     assert_eq!(lamp.view.values[&href("/light")].value, json!({"value": true, "n": "a"}));
+}
+
+#[test]
+fn what_a_partial_answer_does_not_name_is_of_an_earlier_day_still() {
+    let mut lamp = lamp();
+    let at_ms = 7;
+    let value = json!({"value": true, "dimming": 80});
+    let remembered = Reported { value, at_ms, via: Path::Xmpp, remembered: true };
+    lamp.view.values.insert(href("/light"), remembered);
+    lamp.wish(&href("/light"), json!({"dimming": 80}));
+    lamp.report(&href("/light"), json!({"value": false}), false, Path::Xmpp, Instant::now());
+    let shown = &lamp.view.values[&href("/light")];
+    assert_eq!((&shown.value, shown.remembered), (&json!({"value": false, "dimming": 80}), true));
+    assert!(lamp.view.wishes.contains_key(&href("/light")), "nobody said so today");
+    lamp.report(&href("/light"), json!({"value": false, "dimming": 80}), true, Path::Xmpp, Instant::now());
+    assert!(!lamp.view.values[&href("/light")].remembered && lamp.view.wishes.is_empty());
+}
+
+#[test]
+fn a_batch_tells_of_what_the_device_is_known_to_have_and_never_of_its_account() {
+    let mut lamp = lamp();
+    let user = json!({"jid": "maren@hearth.example", "credential": "c3dvcmRmaXNo"});
+    let entry = |href: &str, rep: Value| json!({"href": href, "rep": rep});
+    let answer = json!([
+        entry("/light", json!({"value": true})),
+        entry("/XMPPUserResURI", user),
+        entry("/nobody-knows", json!({"value": 1})),
+        entry("ocf://6a4f0000-0000-4000-8000-000000000002/lock", json!({"lockState": "Unlocked"})),
+    ]);
+    for asked in ["/all?if=oic.if.b", "/all"] {
+        lamp.view.values.clear();
+        lamp.told_at.clear();
+        lamp.told(&href(asked), answer.clone(), true, Path::Lan, Instant::now());
+        assert_eq!(lamp.view.values.keys().map(Href::as_str).collect::<Vec<_>>(), ["/light"], "{asked}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 use super::Inner;
+use super::devices::Known;
 
 /// Our choice: a program that is killed forgets no more than that; and the disk is left alone meanwhile.
 const EVERY: Duration = Duration::from_secs(10);
@@ -29,8 +30,18 @@ impl Inner {
         if changed.is_empty() {
             return;
         }
-        if let Err(error) = self.store.remember(&changed) {
+        let kept = self.store.remember(&changed);
+        if let Err(error) = &kept {
             tracing::warn!("what is known of the devices could not be kept: {error}");
+        }
+        let mut state = self.state();
+        for id in changed.iter().map(|device| &device.id) {
+            // What was forgotten meanwhile is not kept after that.
+            if state.device(id).and_then(Known::remembered).is_none() {
+                let _ = self.store.forget_device(id);
+            } else if kept.is_err() {
+                state.change_known(id, |known| known.unkept = true);
+            }
         }
     }
 }

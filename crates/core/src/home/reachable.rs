@@ -330,8 +330,9 @@ impl Inner {
         if device.presence == Presence::Online {
             return Err(Error::new(Code::RequestInvalid, format!("{} is online", device.name)));
         }
+        let mut state = self.state();
         self.store.forget_device(&device.id)?;
-        self.state().forget_device(&device.id);
+        state.forget_device(&device.id);
         Ok(())
     }
 }

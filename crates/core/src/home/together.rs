@@ -6,6 +6,7 @@
 use homeward_protocol::crudn::{Href, Request};
 use homeward_protocol::oic::batch;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::Inner;
 use super::control::refused;
@@ -31,6 +32,12 @@ impl Inner {
         };
         let wishes = members.iter().cloned().map(wish).collect::<Option<Vec<_>>>();
         let wishes = wishes.ok_or_else(|| Error::new(Code::DeviceUnknown, format!("no device {id} is known")))?;
+        let began = Instant::now();
+        let is_so = |member: &Href| {
+            let state = self.state();
+            let told = state.device(id)?.told_since(member, began)?;
+            Some(fulfils(told, &wanted))
+        };
         let request = Request::post(batch.clone(), batch::write(&members, &wanted));
         let failed = match self.ask(id, &request, Via::Auto).await {
             Ok(answer) if (200..300).contains(&answer.status) => None,
@@ -38,16 +45,17 @@ impl Inner {
             Err(error) => Some(error),
         };
         let is_open = failed.as_ref().is_none_or(|error| matches!(error.code, Code::OutcomeUnknown | Code::BadAnswer));
-        if is_open && !members.iter().all(|member| self.is_so(id, member, &wanted)) {
-            // Whatever it says is the truth; where it says nothing, nobody knows.
+        if is_open && !members.iter().all(|member| is_so(member) == Some(true)) {
+            // Whatever it says is the truth; of what it says nothing, nobody knows.
             let _ = self.send(id, &Request::get(batch), Via::Auto).await;
         }
         let mut outcome = Ok(());
         for (member, serial) in wishes {
-            let error = match (is_open && self.is_so(id, &member, &wanted), &failed) {
-                (true, _) => None,
-                (false, Some(error)) => Some(error.clone()),
-                (false, None) => Some(Error::new(Code::DeviceRefused, format!("{member} does not take this"))),
+            let error = match (is_so(&member).filter(|_| is_open), &failed) {
+                (Some(true), _) => None,
+                (_, Some(error)) => Some(error.clone()),
+                (Some(false), None) => Some(not_taken(&member)),
+                (None, None) => self.left_out(id, &member, &wanted).await,
             };
             self.state().change_known(id, |known| match &error {
                 None => known.wish_over(&member, serial),
@@ -60,10 +68,20 @@ impl Inner {
         outcome
     }
 
-    /// Whether the device last reported what is wanted.
-    fn is_so(&self, id: &str, member: &Href, wanted: &Value) -> bool {
-        let state = self.state();
-        let value = state.device(id).and_then(|known| known.view.values.get(member));
-        value.is_some_and(|reported| fulfils(&reported.value, wanted))
+    /// What became of a member of which a taken batch says nothing.
+    async fn left_out(&self, id: &str, member: &Href, wanted: &Value) -> Option<Error> {
+        match self.send(id, &Request::get(member.clone()), Via::Auto).await {
+            Ok(answer) if !(200..300).contains(&answer.status) => Some(refused(&answer)),
+            Ok(answer) if answer.body.as_ref().is_some_and(|value| fulfils(value, wanted)) => None,
+            Ok(answer) if answer.body.is_some() => Some(not_taken(member)),
+            Ok(_) | Err(_) => {
+                let words = format!("the device took it, and did not say the value of {member} since");
+                Some(Error::new(Code::OutcomeUnknown, words))
+            }
+        }
     }
+}
+
+fn not_taken(member: &Href) -> Error {
+    Error::new(Code::DeviceRefused, format!("{member} does not take this"))
 }

@@ -19,7 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Inner;
 use super::control::Observation;
-use super::devices::{Known, is_representation};
+use super::devices::{COLLECTION_RT, Known, is_representation};
 use crate::error::Code;
 use crate::remote::Arrival;
 use crate::view::{Device, Via};
@@ -141,6 +141,10 @@ async fn keep_up_to_date(inner: &Arc<Inner>, id: &str) {
     if !described {
         inner.describe(id).await;
     }
+    // Which members a collection has is read before they are: one of them may hold a password (RA-7).
+    for links in inner.device_now(id).iter().flat_map(|device| collections(device).filter_map(batch::links_of)) {
+        let _ = inner.send(id, &Request::get(links), Via::Auto).await;
+    }
     for batch in inner.device_now(id).iter().flat_map(batches) {
         let _ = inner.send(id, &Request::get(batch), Via::Auto).await;
     }
@@ -162,11 +166,22 @@ async fn keep_up_to_date(inner: &Arc<Inner>, id: &str) {
     }
 }
 
-/// Where collections that can be read at once are read.
-fn batches(device: &Device) -> impl Iterator<Item = Href> {
+/// Where collections are whose members can be had at once.
+fn collections(device: &Device) -> impl Iterator<Item = &Href> {
     let at_once =
         device.resources.iter().filter(|resource| resource.interfaces.iter().any(|one| one == batch::INTERFACE));
-    at_once.filter_map(|resource| batch::of(&resource.href)).take(MAX_OBSERVED)
+    at_once.map(|resource| &resource.href).take(MAX_OBSERVED)
+}
+
+/// Where they are read: those that told which members they have, all of which are known.
+fn batches(device: &Device) -> impl Iterator<Item = Href> {
+    let is_known = |href: &Href| device.resources.iter().any(|resource| resource.href == *href);
+    let safe = move |collection: &&Href| {
+        let told = device.values.get(*collection).filter(|told| !told.remembered);
+        let members = told.and_then(|told| batch::members(&told.value, &device.di));
+        members.is_some_and(|members| members.iter().all(is_known))
+    };
+    collections(device).filter(safe).filter_map(batch::of)
 }
 
 /// The resources behind a device's controls, each once; members that cannot be observed with the others of their
@@ -180,9 +195,17 @@ fn shown(device: &Device) -> Vec<(Href, bool)> {
         _ => None,
     });
     let collections: Vec<_> = collections.filter(|(batch, _)| batches(device).any(|one| one == *batch)).collect();
-    let read_with = |href: &Href| collections.iter().find(|(_, members)| members.contains(href));
+    let was_read = |href: &Href| device.values.get(href).is_some_and(|told| !told.remembered);
+    let read_with =
+        |href: &Href| collections.iter().find(|(_, members)| members.contains(href)).filter(|_| was_read(href));
+    let is_collection = |href: &Href| {
+        let of_type = |rt: &String| rt == COLLECTION_RT;
+        device.resources.iter().any(|resource| resource.href == *href && resource.rt.iter().any(of_type))
+    };
     let followed = |href: Href| match (observable(&href), read_with(&href)) {
         (false, Some((batch, _))) => (batch.clone(), false),
+        // Its links only: by default it may hand out what its members hold.
+        (observable, _) if is_collection(&href) => (batch::links_of(&href).unwrap_or(href), observable),
         (observable, _) => (href, observable),
     };
     let all = device.controls.iter().map(|control| followed(control.href.clone()));
@@ -240,7 +263,7 @@ async fn follow_observation(
         if let Some(value) = response.body.filter(|value| response.status.is_success() && is_representation(value)) {
             last = inner.state().change_known(id, |known| {
                 let kept = known.veiled(href, value);
-                known.report(href, kept.clone(), true, observation.via, at);
+                known.told(href, kept.clone(), true, observation.via, at);
                 kept
             });
         }
@@ -264,5 +287,64 @@ impl Inner {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use serde_json::json;
+
+    use super::*;
+    use crate::view::{Path, Reported, Resource};
+
+    fn href(path: &str) -> Href {
+        Href::new(path).unwrap()
+    }
+
+    /// A device with a collection of two outlets, which told these links.
+    fn strip(links: Value, remembered: bool) -> Device {
+        let mut device = Known::new("a", false).view;
+        let resource = |path: &str, rt: &str, interface: &str| Resource {
+            href: href(path),
+            rt: vec![rt.to_owned()],
+            interfaces: vec![interface.to_owned()],
+            observable: false,
+        };
+        device.resources = vec![
+            resource("/outlets", COLLECTION_RT, batch::INTERFACE),
+            resource("/outlets/1", "oic.r.switch.binary", "oic.if.a"),
+            resource("/outlets/2", "oic.r.switch.binary", "oic.if.a"),
+        ];
+        device.values.insert(href("/outlets"), Reported { value: links, at_ms: 1, via: Path::Lan, remembered });
+        device
+    }
+
+    #[test]
+    fn a_collection_is_read_at_once_only_where_all_its_members_are_known() {
+        let known = json!([{"href": "/outlets/1"}, {"href": "/outlets/2"}]);
+        assert_eq!(batches(&strip(known.clone(), false)).collect::<Vec<_>>(), [href("/outlets?if=oic.if.b")]);
+        assert_eq!(batches(&strip(known, true)).count(), 0, "it may have others today");
+        // RA-7: the second would hand out the password of the account.
+        for unsafe_links in [json!([{"href": "/nobody-knows"}]), json!([{"href": "/XMPPUserResURI"}]), json!({})] {
+            assert_eq!(batches(&strip(unsafe_links.clone(), false)).count(), 0, "{unsafe_links}");
+        }
+    }
+
+    #[test]
+    fn members_that_a_batch_left_out_are_read_by_themselves_and_of_a_collection_the_links_only() {
+        let links = json!([{"href": "/outlets/1"}, {"href": "/outlets/2"}]);
+        let mut device = strip(links, false);
+        let switch = |path: &str| {
+            let rt = "oic.r.switch.binary".to_owned();
+            controls::controls(&href(path), &[rt], &["oic.if.a".to_owned()], Some(&json!({"value": true})), None)
+        };
+        let told = &device.values[&href("/outlets")].value;
+        device.controls = controls::controls(&href("/outlets"), &[COLLECTION_RT.to_owned()], &[], Some(told), None);
+        device.controls.extend(["/outlets/1", "/outlets/2"].into_iter().flat_map(switch));
+        let value = Reported { value: json!({"value": true}), at_ms: 1, via: Path::Lan, remembered: false };
+        device.values.insert(href("/outlets/1"), value);
+        let followed = ["/outlets?if=oic.if.ll", "/outlets?if=oic.if.b", "/outlets/2"].map(|path| (href(path), false));
+        assert_eq!(shown(&device), followed);
     }
 }

@@ -96,10 +96,11 @@ impl Endpoint {
     ) -> Result<Packet, AskError> {
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
+        let mut cancel = CancelOnDrop { commands: &self.commands, number: None, departure: departure.clone() };
         let ask = Box::new(Ask { number, to: canonical(to), packet, token, departure, answer });
         let closed = AskError::NotSent(io::ErrorKind::NotConnected);
         self.commands.send(Command::Ask(ask)).map_err(|_| closed)?;
-        let mut cancel = CancelOnDrop { commands: &self.commands, number: Some(number) };
+        cancel.number = Some(number);
         let outcome = answered.await.unwrap_or(Err(closed));
         cancel.number = None;
         outcome
@@ -141,11 +142,14 @@ impl Drop for Listener {
 struct CancelOnDrop<'a> {
     commands: &'a mpsc::UnboundedSender<Command>,
     number: Option<u64>,
+    departure: Arc<Departure>,
 }
 
 impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
         if let Some(number) = self.number {
+            // The task that sends sees the question before it sees that nobody waits for the answer.
+            self.departure.call_off();
             let _ = self.commands.send(Command::Cancel(number));
         }
     }

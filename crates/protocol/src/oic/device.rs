@@ -91,6 +91,9 @@ pub fn sayings<'a>(representations: impl IntoIterator<Item = &'a Value>) -> Vec<
     let properties = representations.into_iter().filter_map(Value::as_object).flatten();
     let mut said: Vec<Saying> = Vec::new();
     for (property, value) in properties {
+        if said.len() >= MAX_SAYINGS {
+            break;
+        }
         let property = words(property);
         let is_known = SHOWN_ELSEWHERE.contains(&property.as_str()) || said.iter().any(|one| one.property == property);
         let text = said_text(value).map(|text| words(&text)).filter(|text| !text.is_empty());
@@ -98,7 +101,6 @@ pub fn sayings<'a>(representations: impl IntoIterator<Item = &'a Value>) -> Vec<
             said.push(Saying { property, text });
         }
     }
-    said.truncate(MAX_SAYINGS);
     said
 }
 

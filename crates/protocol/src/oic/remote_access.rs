@@ -136,6 +136,16 @@ pub fn take_jid(mut body: Value) -> Option<Option<String>> {
     jid
 }
 
+/// The same, where it comes as a member of a collection that was asked as a batch: of each entry that holds a credential
+/// its `jid` is left.
+pub fn withhold_in_batch(body: &mut Value) {
+    let entries = body.as_array_mut().into_iter().flatten();
+    for rep in entries.filter_map(|entry| entry.get_mut("rep")).filter(|rep| rep.get("credential").is_some()) {
+        let jid = take_jid(rep.take()).flatten();
+        *rep = jid.map_or(Value::Null, |jid| json!({ "jid": jid }));
+    }
+}
+
 /// Longest JID, in characters: three parts of at most 1023 bytes (RFC 6122 §2.1).
 const MAX_JID: usize = 3071;
 
@@ -178,6 +188,18 @@ mod tests {
         assert_eq!(take_jid(json!({"jid": "", "credential": ""})), Some(None));
         assert_eq!(take_jid(json!({})), Some(None));
         assert_eq!(take_jid(json!("nothing")), None);
+    }
+
+    #[test]
+    fn a_collection_does_not_hand_out_the_credential_of_its_member() {
+        let user = json!({"rt": "oic.ra.user", "jid": "user@mydomain.com", "credential": "AADRRRDSDSSDFERVVDESDFSD"});
+        let light = json!({"href": "/light", "rep": {"value": true}});
+        let mut body = json!([light, {"href": "/XMPPUserResURI", "rep": user}]);
+        withhold_in_batch(&mut body);
+        assert_eq!(body, json!([light, {"href": "/XMPPUserResURI", "rep": {"jid": "user@mydomain.com"}}]));
+        let mut other = json!({"value": true});
+        withhold_in_batch(&mut other);
+        assert_eq!(other, json!({"value": true}));
     }
 
     #[test]

@@ -59,20 +59,42 @@ pub fn controls(
     controls
 }
 
-/// A representation without its secrets, to be kept: what may be one by its name is empty, and of a list that is not for
-/// everybody's eyes (`oic.r.lock.code`) only the length is left.
+/// A representation without its secrets, to be kept: what may be one by its name, or by its type (`oic.r.lock.code`), is
+/// empty, however deep it lies. Of a list of them the length is left.
 pub fn veiled(types: &[String], mut value: Value) -> Value {
     if let Some(properties) = value.as_object_mut() {
         let known = || table::types().filter(|(name, _)| types.iter().any(|rt| rt == name)).flat_map(|(_, rows)| *rows);
         for (name, value) in properties.iter_mut() {
             if known().any(|row| row.property == name && matches!(row.kind, Kind::Hidden)) {
-                *value = value.as_array().map_or(Value::Null, |items| vec![Value::Null; items.len()].into());
-            } else if secret::is_secret(name) {
-                *value = Value::Null;
+                strike(value);
             }
         }
     }
+    veil(&mut value, MAX_DEPTH);
     value
+}
+
+/// Our choice: nobody shows what lies deeper in a representation. It is not kept, so that what is can be read back.
+const MAX_DEPTH: usize = 32;
+
+fn strike(secret: &mut Value) {
+    *secret = secret.as_array().map_or(Value::Null, |items| vec![Value::Null; items.len()].into());
+}
+
+fn veil(value: &mut Value, depth: usize) {
+    match value {
+        Value::Object(_) | Value::Array(_) if depth == 0 => *value = Value::Null,
+        Value::Object(properties) => {
+            for (name, value) in properties {
+                match secret::is_secret(name) {
+                    true => strike(value),
+                    false => veil(value, depth - 1),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| veil(item, depth - 1)),
+        _ => {}
+    }
 }
 
 /// Whether the table has a line for one of these types; of others, what the device tells is all that there is.

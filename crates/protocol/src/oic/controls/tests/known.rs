@@ -301,4 +301,9 @@ fn what_is_kept_of_a_value_has_no_secrets() {
     let kept = veiled(&["x.com.vendor.net".to_owned()], json!({"ssid": "home", "password": "swordfish", "n": 1}));
     assert_eq!(kept, json!({"ssid": "home", "password": null, "n": 1}));
     assert_eq!(veiled(&[], json!([1])), json!([1]));
+    let deep = json!({"networks": [{"ssid": "home", "psk": "swordfish", "keys": ["a", "b"]}]});
+    assert_eq!(veiled(&[], deep), json!({"networks": [{"ssid": "home", "psk": null, "keys": [null, null]}]}));
+    let bottomless = (0..100).fold(json!({"password": "swordfish"}), |inner, _| json!([inner]));
+    let kept = serde_json::to_string(&veiled(&[], bottomless)).unwrap();
+    assert!(!kept.contains("swordfish") && serde_json::from_str::<Value>(&kept).is_ok(), "{kept}");
 }
