@@ -4,8 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use homeward_core::crudn::{Href, Method, Request};
 use homeward_core::view::{
-    Account, AccountCheck, AccountForm, Answer, Exchanged, Observed, OnboardChoice, Run, ServerSuggestion, Snapshot,
-    Via,
+    Account, AccountCheck, AccountForm, Answer, Exchanged, Knowers, Observed, OnboardChoice, Run, ServerSuggestion,
+    Snapshot, Via,
 };
 use homeward_core::{Code, Error, Home, Numbered, Secret};
 use serde::{Deserialize, Serialize};
@@ -29,10 +29,13 @@ pub(crate) fn all() -> impl Fn(Invoke) -> bool {
         set_account,
         forget_account,
         forget_device,
+        who_knows,
+        change_password,
         try_now,
         onboard,
         cancel_onboarding,
         undo_onboarding,
+        take_account_back,
         request,
         request_shown,
         observe,
@@ -120,6 +123,21 @@ fn forget_device(home: State<'_, Home>, id: String) -> Result<(), Error> {
 }
 
 #[tauri::command]
+fn who_knows(home: State<'_, Home>) -> Knowers {
+    home.who_knows()
+}
+
+#[tauri::command]
+async fn change_password(
+    home: State<'_, Home>,
+    password: String,
+    choices: Vec<OnboardChoice>,
+    left_out: Vec<String>,
+) -> Result<Vec<Run>, Error> {
+    home.change_password(Secret::new(password), choices, left_out).await
+}
+
+#[tauri::command]
 fn try_now(home: State<'_, Home>) {
     home.try_now();
 }
@@ -132,6 +150,11 @@ async fn onboard(home: State<'_, Home>, choices: Vec<OnboardChoice>) -> Result<V
 #[tauri::command]
 fn cancel_onboarding(home: State<'_, Home>, id: String) {
     home.cancel_onboarding(&id);
+}
+
+#[tauri::command]
+async fn take_account_back(home: State<'_, Home>, id: String) -> Result<(), Error> {
+    home.take_account_back(&id).await
 }
 
 #[tauri::command]

@@ -158,6 +158,11 @@ impl Running {
         status.code().unwrap_or(-1)
     }
 
+    /// Ends it as a power cut would (SIGKILL): it cannot tidy up.
+    pub async fn killed(mut self) {
+        self.child.kill().await.expect("it runs");
+    }
+
     /// Ends it as Ctrl-C does; its exit code.
     pub async fn interrupt(self) -> i32 {
         let id = self.child.id().expect("it runs").to_string();

@@ -40,8 +40,15 @@ impl Journey {
     /// # Panics
     /// When something does not start.
     pub async fn start_with(scheme: Scheme, pictures: Option<PathBuf>, scenario: Scenario) -> Journey {
+        Self::start_on(Server::start(server::Kind::Prosody).await, scheme, pictures, scenario).await
+    }
+
+    /// The same, with this server.
+    ///
+    /// # Panics
+    /// When something does not start.
+    pub async fn start_on(server: Server, scheme: Scheme, pictures: Option<PathBuf>, scenario: Scenario) -> Journey {
         let began = Instant::now();
-        let server = Server::start(server::Kind::Prosody).await;
         let folder = tempfile::tempdir().expect("a temporary folder");
         let scenario = scenario.trusting(server.ca_file()).keeping_state_in(folder.path().join("devices"));
         let simulated = SimulatedHome::start(scenario).await.unwrap_or_else(|error| panic!("{error}"));

@@ -75,7 +75,15 @@ impl RemoteHouse {
     /// # Panics
     /// When something does not start, or a device is not onboarded.
     pub async fn at_home(kind: Kind, scenario: Scenario) -> RemoteHouse {
-        let house = Self::open_at(Server::start(kind).await, |scenario, _| scenario, scenario).await;
+        Self::at_home_with(Server::start(kind).await, scenario).await
+    }
+
+    /// The same, with this server.
+    ///
+    /// # Panics
+    /// When something does not start, or a device is not onboarded.
+    pub async fn at_home_with(server: Server, scenario: Scenario) -> RemoteHouse {
+        let house = Self::open_at(server, |scenario, _| scenario, scenario).await;
         set_account(&house.home, &house.devices_link.form(&house.server)).await;
         house.home.start_search();
         for one in house.devices.devices() {

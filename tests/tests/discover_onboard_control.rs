@@ -2,6 +2,7 @@
 //! over prosody and over ejabberd; and what becomes of it when a device does not play along.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+use std::io::Write as _;
 use std::time::Duration;
 
 use homeward_core::Code;
@@ -470,5 +471,43 @@ fn a_device_that_comes_later_appears_by_itself() {
             device.lan.as_ref().is_some_and(|lan| lan.answering)
         })
         .await;
+    });
+}
+
+/// Sixteen are set up at once: a hundred slow devices take about as long as seven of them one after the other.
+#[test]
+fn a_hundred_slow_devices_are_set_up_side_by_side() {
+    alone(async || {
+        const DEVICES: usize = 100;
+        let house = House::start(server::Kind::Prosody, Scenario::of([simulator::Kind::Lamp; DEVICES])).await;
+        let home = &house.stage.home;
+        home.start_search();
+        let devices: Vec<_> = house.simulated.devices().collect();
+        for one in &devices {
+            device(home, one.di(), "found", |device| device.lan.as_ref().is_some_and(|lan| lan.described)).await;
+            one.slow(Duration::from_millis(250));
+        }
+        let choices = devices.iter().map(|one| OnboardChoice { id: one.di().to_owned(), allow_unencrypted: true });
+        let began = std::time::Instant::now();
+        home.onboard(choices.collect()).await.unwrap();
+        let mut alone = Duration::ZERO;
+        for one in &devices {
+            let run = until_within(home, "its end", Duration::from_secs(90), |snapshot| {
+                let run = snapshot.runs.iter().find(|run| run.id == one.di())?;
+                (!matches!(run.state, RunState::Queued | RunState::Working)).then(|| run.clone())
+            })
+            .await;
+            assert_eq!(run.state, RunState::Onboarded, "{run:#?}");
+            alone += run
+                .steps
+                .iter()
+                .filter_map(|step| step.elapsed_ms)
+                .map(u64::from)
+                .map(Duration::from_millis)
+                .sum::<Duration>();
+        }
+        let together = began.elapsed();
+        let _ = writeln!(std::io::stdout(), "{DEVICES} devices in {together:?}, one after the other {alone:?}");
+        assert!(together < alone / 6, "{together:?} side by side, {alone:?} one by one");
     });
 }

@@ -161,6 +161,13 @@ async fn every_screen(scheme: Scheme) {
     journey.window.clicks("resource-/light").await;
     journey.window.sees("request-send").await;
     audit.look(&journey.window, "resources").await;
+    journey.window.clicks("tab-security").await;
+    journey.window.sees("security-account").await;
+    audit.look(&journey.window, "security").await;
+    journey.window.clicks("take-back").await;
+    journey.window.sees("take-back-dialog").await;
+    audit.look(&journey.window, "take back").await;
+    journey.window.clicks("take-back-keep").await;
     journey.window.clicks("nav-home").await;
     journey.window.clicks(&format!("lock-{}", lock.di())).await;
     let dialog = journey.window.sees("unlock-dialog").await.rect().await.unwrap();
@@ -170,6 +177,10 @@ async fn every_screen(scheme: Scheme) {
     journey.window.clicks("nav-settings").await;
     journey.window.sees("settings-connection").await;
     audit.look(&journey.window, "settings").await;
+    journey.window.clicks("change-password").await;
+    journey.window.sees("new-password-here").await;
+    audit.look(&journey.window, "new password").await;
+    journey.window.clicks("new-password-keep").await;
 
     journey.window.clicks("nav-home").await;
     lamp.goes_away();

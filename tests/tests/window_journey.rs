@@ -1,11 +1,15 @@
 //! The main job in the real window, from the first start to the light, and the start after that.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-use homeward_simulator::Kind;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use homeward_simulator::{Kind, Scenario};
 use homeward_tests::alone;
 use homeward_tests::journey::Journey;
+use homeward_tests::server::{self, Server};
 use homeward_tests::window::Scheme;
 use serde_json::json;
+use xtask::servers::Options;
 
 #[test]
 fn from_the_first_start_to_the_light() {
@@ -118,6 +122,44 @@ fn any_other_resource_is_read_and_written_as_it_is() {
         fan.wait_for_value("/x/speed", |value| value["speed"] == 3).await.unwrap();
         let status = journey.window.sees("answer").await.attr("data-status").await.unwrap().unwrap();
         assert!(["200", "204"].contains(&status.as_str()), "{status}");
+        journey.ends().await;
+    });
+}
+
+#[test]
+fn the_password_is_changed_for_all_and_the_account_taken_back_from_one() {
+    alone(async || {
+        let options = Options { modules: vec!["register".to_owned()], ..Options::default() };
+        let server = Server::start_with(server::Kind::Prosody, options).await;
+        let mut journey = Journey::start_on(server, Scheme::Light, None, Scenario::cast()).await;
+        journey.signs_in().await;
+        journey.finds().await;
+        journey.chooses().await;
+        journey.onboards().await;
+        journey.comes_home().await;
+        let held = |device: &homeward_simulator::Device| {
+            device.value(device.user_href().unwrap().as_str()).unwrap()["credential"].as_str().unwrap().to_owned()
+        };
+        let new = "moonrise over the bay";
+        journey.window.clicks("nav-settings").await;
+        journey.window.clicks("change-password").await;
+        for field in ["new-password-first", "new-password-again"] {
+            journey.window.writes(field, new).await;
+        }
+        journey.window.clicks("new-password-allow").await;
+        journey.window.clicks("new-password-go").await;
+        for device in journey.devices() {
+            journey.window.attribute(&format!("run-{}", device.di()), "data-is", "onboarded").await;
+        }
+        let encoded = STANDARD.encode(new);
+        assert!(journey.devices().iter().all(|device| held(device) == encoded), "an old password is left");
+        let lamp = journey.simulated.device(Kind::Lamp.key());
+        journey.window.goes_to(&format!("#/device/{}/security", lamp.di())).await;
+        journey.window.attribute("security-account", "data-is", "given").await;
+        journey.window.clicks("take-back").await;
+        journey.window.clicks("take-back-go").await;
+        journey.window.attribute("security-account", "data-is", "none").await;
+        assert_eq!(held(&lamp), "");
         journey.ends().await;
     });
 }

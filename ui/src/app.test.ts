@@ -19,6 +19,8 @@ describe("the address", () => {
       { is: "device", id: "jonas@hearth.example/abc", tab: "resources" },
     ],
     ["#/device/%E0%A4%A", true, { is: "device", id: "%E0%A4%A", tab: "controls" }],
+    ["#/device/cabin-heater/security", true, { is: "device", id: "cabin-heater", tab: "security" }],
+    ["#/device/cabin-heater/nowhere", true, { is: "device", id: "cabin-heater", tab: "controls" }],
     ["#/device", true, { is: "home" }],
     ["#/nowhere", true, { is: "home" }],
   ] as const)("%s (account: %s)", (hash, hasAccount, expected) => {
@@ -114,6 +116,31 @@ describe("the settings", () => {
     expect(await violations()).toEqual([]);
   });
 
+  it("say which devices know the password, since when, and how it got there", async () => {
+    const host = new FakeHost(signedIn());
+    host.change("sofa-glow", (device) => ({
+      ...device,
+      credential: device.credential && { ...device.credential, certain: false },
+    }));
+    await openWindow(host, "#/settings");
+    const lamp = at("knows-reading-lamp");
+    expect(lamp.dataset.is).toBe("clear");
+    expect(lamp.textContent).toContain("maren@hearth.example, since 12 October 2026");
+    expect(lamp.querySelector("a")?.getAttribute("href")).toBe("#/device/reading-lamp/security");
+    expect(at("knows-living-room-heat").dataset.is).toBe("encrypted");
+    expect(at("knows-sofa-glow").dataset.is).toBe("unsure");
+    expect(at("knows-sofa-glow").textContent).toContain("Unsure");
+    expect(maybe("knows-cabin-heater")).toBeNull();
+    expect(maybe("knows-nobody")).toBeNull();
+    expect(await violations()).toEqual([]);
+  });
+
+  it("say so where no device has the password from here", async () => {
+    await openWindow(new FakeHost({ ...signedIn(), devices: [] }), "#/settings");
+    expect(at("knows-nobody").textContent).toBe("No device has your password from this computer.");
+    expect(await violations()).toEqual([]);
+  });
+
   it("say that no keyring keeps the password", async () => {
     await openWindow(
       new FakeHost({ ...signedIn(), keyring: { state: "unavailable", details: "no such service" } }),
@@ -150,5 +177,33 @@ describe("the settings", () => {
     visit("#/settings");
     await until("settings-account");
     expect(at("nav-settings").getAttribute("aria-current")).toBe("page");
+  });
+
+  it("change the password for whoever can be reached, and name who is shut out", async () => {
+    const host = new FakeHost(signedIn());
+    const { here, elsewhere } = await host.whoKnows();
+    expect([here.length > 0, elsewhere.length > 0]).toEqual([true, true]);
+    await openWindow(host, "#/settings");
+    await fireEvent.click(at("change-password"));
+    await until("new-password-dialog");
+    expect(at("new-password-elsewhere").textContent).toContain("Shut out");
+    const type = (test: string, value: string) => fireEvent.input(at(test), { target: { value } });
+    const disabled = () => (at("new-password-go") as HTMLButtonElement).disabled;
+    await type("new-password-first", "refused");
+    await type("new-password-again", "refuse");
+    await fireEvent.click(at("new-password-allow"));
+    expect(disabled()).toBe(true);
+    await type("new-password-again", "refused");
+    expect(await violations()).toEqual([]);
+    await fireEvent.click(at("new-password-go"));
+    await waitFor(() => expect(screen.getByText(/The old one is still the account’s/)).toBeTruthy());
+    for (const test of ["new-password-first", "new-password-again"]) await type(test, "moonrise");
+    await fireEvent.click(at("new-password-allow"));
+    expect(disabled()).toBe(true);
+    await fireEvent.click(at("new-password-allow"));
+    await fireEvent.click(at("new-password-go"));
+    await waitFor(() => expect(location.hash).toBe("#/add"));
+    expect(host.asked).toContain(`changePassword ${here.length} ${elsewhere.join(" ")}`);
+    expect(host.asked.join(" ")).not.toContain("moonrise");
   });
 });

@@ -10,6 +10,7 @@ import type { Error as Failure } from "./host/bindings/Error";
 import type { Numbered } from "./host/bindings/Numbered";
 import type { Observed } from "./host/bindings/Observed";
 import type { OnboardChoice } from "./host/bindings/OnboardChoice";
+import type { Run } from "./host/bindings/Run";
 import type { JsonValue } from "./host/bindings/serde_json/JsonValue";
 import { asFailure, type Host } from "./host/host";
 import { apply, ask, drop, settle, stateOf, withAsked, type HomeState } from "./state";
@@ -26,6 +27,8 @@ export class Home {
   opening = $state.raw<Opening>({ is: "opening" });
   /** Failures of commands, each told once. */
   notices = $state.raw<readonly { id: number; failure: Failure }[]>([]);
+  /** Devices whose account was asked back in this window: a run does not say of itself that it is no undo. */
+  askedBack = $state.raw<ReadonlySet<string>>(new Set());
 
   #state = $state.raw<HomeState | null>(null);
   /** Events that came while a snapshot was under way. */
@@ -130,17 +133,38 @@ export class Home {
     };
   }
 
+  /** Its run tells how it goes. */
+  async takeAccountBack(id: string): Promise<void> {
+    const again = this.askedBack.has(id);
+    this.askedBack = new Set(this.askedBack).add(id);
+    if ((await this.attempt(() => this.host.takeAccountBack(id))) || again) return;
+    this.#dropAskedBack([id]);
+  }
+
+  #dropAskedBack(ids: readonly string[]): void {
+    this.askedBack = new Set([...this.askedBack].filter((id) => !ids.includes(id)));
+  }
+
   onboard(choices: OnboardChoice[]): Promise<boolean> {
-    return this.attempt(async () => {
-      const runs = new Map(this.state.runs);
-      for (const run of await this.host.onboard(choices)) runs.set(run.id, run);
-      // What has been told by an event in the meantime is newer than the answer.
-      for (const { id } of choices) {
-        const told = this.state.runs.get(id);
-        if (told && told.startedAtMs >= (runs.get(id)?.startedAtMs ?? 0)) runs.set(id, told);
-      }
-      this.#state = { ...this.state, runs };
-    });
+    return this.attempt(() => this.#begin(choices, () => this.host.onboard(choices)));
+  }
+
+  /** Rejects where nothing was changed, or nobody knows. */
+  changePassword(password: string, choices: OnboardChoice[], leftOut: string[]): Promise<void> {
+    return this.#begin(choices, () => this.host.changePassword(password, choices, leftOut));
+  }
+
+  async #begin(choices: OnboardChoice[], command: () => Promise<Run[]>): Promise<void> {
+    this.#dropAskedBack(choices.map(({ id }) => id));
+    const begun = await command();
+    const runs = new Map(this.state.runs);
+    for (const run of begun) runs.set(run.id, run);
+    // What has been told by an event in the meantime is newer than the answer.
+    for (const { id } of choices) {
+      const told = this.state.runs.get(id);
+      if (told && told.startedAtMs >= (runs.get(id)?.startedAtMs ?? 0)) runs.set(id, told);
+    }
+    this.#state = { ...this.state, runs };
   }
 
   async setAccount(form: AccountForm, password: string | null): Promise<boolean> {

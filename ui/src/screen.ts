@@ -1,9 +1,13 @@
+/** The views of a device's page; the first one has no word of its own in the address. */
+export const deviceTabs = ["controls", "resources", "security"] as const;
+export type DeviceTab = (typeof deviceTabs)[number];
+
 /** The address after # as a screen, so that links are links and back is back. Pure. */
 export type Screen =
   | { is: "welcome" }
   | { is: "wizard"; at: "account" | "add" }
   | { is: "home" }
-  | { is: "device"; id: string; tab: "controls" | "resources" }
+  | { is: "device"; id: string; tab: DeviceTab }
   | { is: "settings" };
 
 export function screenAt(hash: string, hasAccount: boolean): Screen {
@@ -12,7 +16,7 @@ export function screenAt(hash: string, hasAccount: boolean): Screen {
   if (!hasAccount) return { is: "welcome" };
   if (first === "settings") return { is: "settings" };
   if (first === "device" && second) {
-    return { is: "device", id: decoded(second), tab: third === "resources" ? "resources" : "controls" };
+    return { is: "device", id: decoded(second), tab: deviceTabs.find((tab) => tab === third) ?? "controls" };
   }
   return { is: "home" };
 }

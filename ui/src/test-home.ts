@@ -5,7 +5,11 @@ import App from "./App.svelte";
 import { Home } from "./home.svelte";
 import { account, story } from "./host/fake-story";
 import { FakeHost } from "./host/fake";
+import type { Error as Failure } from "./host/bindings/Error";
+import type { Run } from "./host/bindings/Run";
 import type { Snapshot } from "./host/bindings/Snapshot";
+import type { Step } from "./host/bindings/Step";
+import type { StepState } from "./host/bindings/StepState";
 
 export const signedIn = (): Partial<Snapshot> => ({
   account,
@@ -13,6 +17,29 @@ export const signedIn = (): Partial<Snapshot> => ({
   keyring: { state: "works" },
   devices: story(),
 });
+
+/** A set-up that an earlier start left half done, after the account was sent. */
+export const cutShort = (id: string, undo: Run["undo"] = "everything"): Run => {
+  const error: Failure = { code: "cut-short", message: "the program ended in the middle of this", details: null };
+  const at = (step: Step, state: StepState) => ({ step, state, elapsedMs: null });
+  return {
+    id,
+    steps: [
+      at("read", { is: "done" }),
+      at("server", { is: "done" }),
+      at("account", { is: "failed", error }),
+      at("status", { is: "waiting" }),
+      at("online", { is: "waiting" }),
+      at("identity", { is: "waiting" }),
+    ],
+    state: { is: "failed", error, left: "unknown" },
+    startedAtMs: Date.UTC(2026, 9, 12, 10),
+    undo,
+    jid: account.jid,
+    server: account.server,
+    port: account.port,
+  };
+};
 
 /** The whole window, at an address. */
 export async function openWindow(host: FakeHost, hash = ""): Promise<Home> {

@@ -32,6 +32,8 @@ impl Exit {
             | Code::TooLarge
             | Code::BadAnswer
             | Code::Cancelled
+            | Code::CutShort
+            | Code::PasswordNotChanged
             | Code::NoRemoteAccess
             | Code::ConsentNeeded
             | Code::SecuredOnly

@@ -71,6 +71,8 @@ fn advice(code: Code) -> &'static str {
         | Code::CutOff
         | Code::Cancelled
         | Code::Internal => "",
+        Code::PasswordNotChanged => "Change it where the account was made, then enter it here.",
+        Code::CutShort => "Onboard the device again to finish, or undo what was done.",
         Code::TooLarge => "Write less at a time.",
         Code::RequestInvalid => "A path starts with /, and a body is JSON.",
         Code::NoRemoteAccess => "It can be used on the local network only.",

@@ -111,6 +111,10 @@ pub enum Code {
     RequestInvalid,
     /// The person, or the program's end, stopped it.
     Cancelled,
+    /// The server did not take another password for the account; `details` has its words.
+    PasswordNotChanged,
+    /// The program ended in the middle of it: what was written then is on the device.
+    CutShort,
 
     // Onboarding.
     /// The device has no Remote Access resources.

@@ -1,8 +1,8 @@
-import { fireEvent, screen, waitFor } from "@testing-library/svelte";
+import { fireEvent, screen, waitFor, within } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
 import { failure, FakeHost, many } from "../host/fake";
 import { showroom } from "../host/fake-showroom";
-import { at, maybe, openWindow, signedIn, until, visit } from "../test-home";
+import { at, cutShort, maybe, openWindow, signedIn, until, visit } from "../test-home";
 import { violations } from "../test-setup";
 
 const atHome = (change: Parameters<typeof Object.assign>[1] = {}) => new FakeHost({ ...signedIn(), ...change });
@@ -28,6 +28,26 @@ describe("the dashboard", () => {
     await openWindow(atHome({ devices: [] }));
     expect(at("empty-find").getAttribute("href")).toBe("#/add");
     expect(screen.getByText(/You are signed in as maren@hearth.example/)).toBeTruthy();
+    expect(await violations()).toEqual([]);
+  });
+
+  it("tells of set-ups that were cut short, as long as there are any", async () => {
+    const host = atHome({ runs: [cutShort("reading-lamp"), cutShort("south-blind")] });
+    await openWindow(host);
+    const banner = at("cut-short");
+    expect(banner.textContent).toContain("Setting up 2 devices was cut short.");
+    expect(within(banner).getByRole("link", { name: "Finish or undo" }).getAttribute("href")).toBe("#/add");
+    expect(await violations()).toEqual([]);
+    await host.undoOnboarding("reading-lamp");
+    await waitFor(() => expect(at("cut-short").textContent).toContain("Setting up 1 device was cut short."));
+    await host.undoOnboarding("south-blind");
+    await waitFor(() => expect(maybe("cut-short")).toBeNull());
+  });
+
+  it("tells of them also where no device lives here yet", async () => {
+    await openWindow(atHome({ devices: [], runs: [cutShort("reading-lamp")] }));
+    expect(at("cut-short")).toBeTruthy();
+    expect(at("empty-find")).toBeTruthy();
     expect(await violations()).toEqual([]);
   });
 

@@ -2,6 +2,7 @@
 import type { Account } from "./bindings/Account";
 import type { Certificate } from "./bindings/Certificate";
 import type { Control } from "./bindings/Control";
+import type { Credential } from "./bindings/Credential";
 import type { Device } from "./bindings/Device";
 import type { Security } from "./bindings/Security";
 import type { RemoteAccess } from "./bindings/RemoteAccess";
@@ -17,6 +18,16 @@ export const account: Account = {
   pin: null,
   hasPassword: true,
 };
+
+/** The account as a device has it from here. */
+export const given = (inTheClear: boolean, sinceMs = Date.UTC(2026, 9, 12, 10)): Credential => ({
+  jid: account.jid,
+  server: account.server,
+  port: account.port,
+  sinceMs,
+  inTheClear,
+  certain: true,
+});
 
 /** A fingerprint that nobody has computed; another `seed`, another fingerprint. */
 export const fingerprint = (seed = 159) =>
@@ -136,6 +147,8 @@ export type Told = {
   /** As the search finds it; absent for one that is reached over LAN: with this account already. */
   lan?: { address: string; security?: Security; access?: Partial<RemoteAccess> | null; answering?: boolean };
   account?: boolean;
+  /** Whether it has its account from this computer; absent: it has. */
+  given?: boolean;
   resources?: Device["resources"];
 };
 
@@ -214,6 +227,7 @@ export function tell(told: Told): Device {
     wishes: {},
     trouble: null,
     described: inAccount,
+    credential: inAccount && (told.given ?? true) ? given(lan?.security !== "ours") : null,
   };
 }
 
@@ -249,7 +263,7 @@ export const nearby = (): Device[] => {
   ];
   return story()
     .filter(({ name }) => names.includes(name))
-    .map((device) => (device.name === "Media shelf" ? device : { ...device, remote: null, path: null }));
+    .map((device) => (device.name === "Media shelf" ? device : { ...device, remote: null, path: null, credential: null }));
 };
 
 export const story = (): Device[] => [
@@ -354,6 +368,7 @@ export const story = (): Device[] => [
     values: [power(true), measured(17.4), target(20)],
     path: "xmpp",
     ms: 61,
+    given: false,
   }),
   tell({ name: "Porch camera", type: "oic.d.camera", make: "Osier", values: [power(false)], path: "xmpp", ms: 66 }),
   tell({
@@ -364,6 +379,7 @@ export const story = (): Device[] => [
     path: "xmpp",
     presence: "offline",
     ago: 186,
+    given: false,
   }),
   tell({
     name: "Boiler room",

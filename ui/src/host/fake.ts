@@ -16,6 +16,7 @@ import type { Error as Failure } from "./bindings/Error";
 import type { Event } from "./bindings/Event";
 import type { Exchange } from "./bindings/Exchange";
 import type { Exchanged } from "./bindings/Exchanged";
+import type { Knowers } from "./bindings/Knowers";
 import type { Layer } from "./bindings/Layer";
 import type { Numbered } from "./bindings/Numbered";
 import type { Observed } from "./bindings/Observed";
@@ -28,7 +29,7 @@ import type { Step } from "./bindings/Step";
 import type { StepState } from "./bindings/StepState";
 import type { JsonValue } from "./bindings/serde_json/JsonValue";
 import { formOf } from "../state";
-import { account, certificate, emptySnapshot, fingerprint, nearby, online, story } from "./fake-story";
+import { account, certificate, emptySnapshot, fingerprint, given, nearby, online, story } from "./fake-story";
 import { exchangeOf } from "./fake-exchange";
 import { showroom } from "./fake-showroom";
 import { asFailure, type Host, type WrittenRequest } from "./host";
@@ -223,6 +224,19 @@ export class FakeHost implements Host {
     this.tell({ type: "account-changed", account: null, keyring: this.#now.keyring });
   }
 
+  async whoKnows(): Promise<Knowers> {
+    const knows = this.#now.devices.filter(({ credential }) => credential !== null);
+    const [here, elsewhere] = [true, false].map((near) => knows.filter(({ lan }) => (lan?.answering ?? false) === near));
+    const ids = (devices: Device[] = []) => devices.map(({ id }) => id);
+    return { here: ids(here), elsewhere: ids(elsewhere) };
+  }
+
+  async changePassword(password: string, choices: OnboardChoice[], leftOut: string[]): Promise<Run[]> {
+    this.asked.push(`changePassword ${choices.length} ${leftOut.join(" ")}`);
+    if (password === "refused") throw failure("password-not-changed");
+    return this.onboard(choices);
+  }
+
   async forgetDevice(id: string): Promise<void> {
     this.asked.push(`forgetDevice ${id}`);
     this.tell({ type: "device-forgotten", id });
@@ -240,7 +254,7 @@ export class FakeHost implements Host {
       `onboard ${choices.map(({ id, allowUnencrypted }) => (allowUnencrypted ? `${id}!` : id)).join(" ")}`,
     );
     const begun = choices.map(({ id }): Run => this.#begin(id));
-    for (const run of begun) void this.#carry(run);
+    begun.forEach((run, place) => void this.#carry(run, choices[place]?.allowUnencrypted ?? false));
     return structuredClone(begun);
   }
 
@@ -253,9 +267,17 @@ export class FakeHost implements Host {
   async undoOnboarding(id: string): Promise<void> {
     this.asked.push(`undoOnboarding ${id}`);
     this.#end(id, { is: "undoing" });
-    await this.#pause();
-    this.#end(id, { is: "undone", left: "as-before" });
-    this.change(id, (device) => ({ ...device, remote: null }));
+    await this.#clear(id);
+  }
+
+  async takeAccountBack(id: string): Promise<void> {
+    this.asked.push(`takeAccountBack ${id}`);
+    const device = this.device(id);
+    if (!device?.lan?.answering) throw failure("not-reachable");
+    const run = this.#now.runs.find((each) => each.id === id) ?? this.#fresh(id);
+    this.tell({ type: "run-changed", run: { ...structuredClone(run), state: { is: "undoing" } } });
+    // Answered at once: that it is done, its run tells.
+    void this.#clear(id);
   }
 
   async request(id: string, request: WrittenRequest): Promise<Answer> {
@@ -384,8 +406,14 @@ export class FakeHost implements Host {
 
   #begin(id: string): Run {
     this.#stopped.delete(id);
+    const run = this.#fresh(id);
+    this.tell({ type: "run-changed", run: structuredClone(run) });
+    return run;
+  }
+
+  #fresh(id: string): Run {
     const { account: own } = this.#now;
-    const run: Run = {
+    return {
       id,
       steps: steps.map((step) => ({ step, state: { is: "waiting" }, elapsedMs: null })),
       state: { is: "working" },
@@ -395,11 +423,9 @@ export class FakeHost implements Host {
       server: own?.server ?? account.server,
       port: own?.port ?? account.port,
     };
-    this.tell({ type: "run-changed", run: structuredClone(run) });
-    return run;
   }
 
-  async #carry(run: Run): Promise<void> {
+  async #carry(run: Run, inTheClear: boolean): Promise<void> {
     const fails = this.knobs.runFailsAt.get(run.id);
     for (const each of run.steps) {
       if (this.#stopped.has(run.id)) return;
@@ -416,13 +442,19 @@ export class FakeHost implements Host {
     }
     run.state = { is: "onboarded" };
     this.tell({ type: "run-changed", run: structuredClone(run) });
-    this.change(run.id, (device) => online(device));
+    this.change(run.id, (device) => ({ ...online(device), credential: given(inTheClear, run.startedAtMs) }));
   }
 
   #step(run: Run, step: Run["steps"][number], state: StepState): void {
     step.state = state;
     step.elapsedMs = state.is === "done" ? 40 : null;
     this.tell({ type: "run-changed", run: structuredClone(run) });
+  }
+
+  async #clear(id: string): Promise<void> {
+    await this.#pause();
+    this.#end(id, { is: "undone", left: "as-before" });
+    this.change(id, (device) => ({ ...device, remote: null, credential: null }));
   }
 
   #end(id: string, state: RunState): void {

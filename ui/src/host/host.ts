@@ -10,6 +10,7 @@ import type { AccountForm } from "./bindings/AccountForm";
 import type { Answer } from "./bindings/Answer";
 import type { Error as Failure } from "./bindings/Error";
 import type { Exchanged } from "./bindings/Exchanged";
+import type { Knowers } from "./bindings/Knowers";
 import type { Numbered } from "./bindings/Numbered";
 import type { Observed } from "./bindings/Observed";
 import type { OnboardChoice } from "./bindings/OnboardChoice";
@@ -41,12 +42,21 @@ export interface Host {
   setAccount(form: AccountForm, password: string | null): Promise<Account>;
   /** Signs out, and keeps the account and its password no longer. The devices keep theirs. */
   forgetAccount(): Promise<void>;
+  /** Who knows the account's password: on this network, and elsewhere. */
+  whoKnows(): Promise<Knowers>;
+  /**
+   * Another password for the account: at the server, here, and on the devices of `choices`, whose runs tell how it goes.
+   * Every other device that knows the old one is named in `leftOut`.
+   */
+  changePassword(password: string, choices: OnboardChoice[], leftOut: string[]): Promise<Run[]>;
   /** Connects now, instead of at the next try or after a refusal. */
   tryNow(): Promise<void>;
 
   onboard(choices: OnboardChoice[]): Promise<Run[]>;
   cancelOnboarding(id: string): Promise<void>;
   undoOnboarding(id: string): Promise<void>;
+  /** Clears server and account on the device, which has to answer on this network; its run tells how it goes. */
+  takeAccountBack(id: string): Promise<void>;
 
   request(id: string, request: WrittenRequest, via: Via): Promise<Answer>;
   /** The same, with what went over the wire meanwhile; a failure has that too, and is no rejection. */

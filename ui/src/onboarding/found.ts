@@ -2,6 +2,8 @@
 import type { Account } from "../host/bindings/Account";
 import type { Device } from "../host/bindings/Device";
 import type { OnLan } from "../host/bindings/OnLan";
+import type { Run } from "../host/bindings/Run";
+import { isCutShort } from "../parts/runs";
 
 /**
  * `ready`: it can be chosen. `clear`: only unencrypted, so it needs the person's word first. `allowed`: that was given.
@@ -12,8 +14,9 @@ export type Standing = "ready" | "clear" | "allowed" | "secured-only" | "here" |
 
 export type Found = { device: Device; lan: OnLan; standing: Standing };
 
-export function standingOf(device: Device, lan: OnLan, allowed: ReadonlySet<string>): Standing {
-  if (device.remote?.available && !device.remote.contact) return "here";
+/** `begun`: its set-up was cut short, and is finished even if it has signed in meanwhile. */
+export function standingOf(device: Device, lan: OnLan, allowed: ReadonlySet<string>, begun: boolean): Standing {
+  if (device.remote?.available && !device.remote.contact && !begun) return "here";
   if (!lan.answering) return "silent";
   if (!lan.remoteAccess) return "none";
   if (lan.remoteAccess.securedOnly) return "secured-only";
@@ -21,10 +24,16 @@ export function standingOf(device: Device, lan: OnLan, allowed: ReadonlySet<stri
   return allowed.has(device.id) ? "allowed" : "clear";
 }
 
-export function foundIn(devices: Iterable<Device>, allowed: ReadonlySet<string>): Found[] {
+export function foundIn(
+  devices: Iterable<Device>,
+  allowed: ReadonlySet<string>,
+  runs: ReadonlyMap<string, Run>,
+): Found[] {
   const found: Found[] = [];
   for (const device of devices) {
-    if (device.lan) found.push({ device, lan: device.lan, standing: standingOf(device, device.lan, allowed) });
+    const { id, lan } = device;
+    const run = runs.get(id);
+    if (lan) found.push({ device, lan, standing: standingOf(device, lan, allowed, run !== undefined && isCutShort(run)) });
   }
   return found;
 }

@@ -50,5 +50,3 @@ export function sumOf(run: Run): Sum {
       return "stopped";
   }
 }
-
-export const isGoing = (run: Run): boolean => sumOf(run) === "working";

@@ -2,7 +2,7 @@ import { fireEvent, screen, waitFor } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
 import { failure, FakeHost } from "../host/fake";
 import { nearby } from "../host/fake-story";
-import { at, maybe, openWindow, signedIn, until, visit } from "../test-home";
+import { at, cutShort, maybe, openWindow, signedIn, until, visit } from "../test-home";
 import { violations } from "../test-setup";
 
 /** Chooses these devices (allowing what needs it) and goes to the review. */
@@ -159,6 +159,74 @@ describe("the set-up", () => {
     await waitFor(() => expect(maybe("run-living-room-heat")).toBeNull());
     visit("#/add");
     await until("run-living-room-heat", "working");
+  });
+});
+
+describe("a set-up that was cut short", () => {
+  const left = (...ids: string[]) =>
+    new FakeHost({ ...signedIn(), devices: nearby(), runs: ids.map((id) => cutShort(id)) });
+
+  it("comes first, says what is on the device, and has no time that it took", async () => {
+    await openWindow(left("reading-lamp", "south-blind"), "#/add");
+    await until("run-reading-lamp", "failed");
+    const why = at("run-why-south-blind");
+    expect(why.dataset.code).toBe("cut-short");
+    expect(why.textContent).toContain("South blind stopped at the account");
+    expect(why.textContent).toContain("What is on the device now is not known");
+    expect(at("run-retry-south-blind").textContent).toBe("Finish…");
+    expect(screen.queryByText(/^took/)).toBeNull();
+    expect(screen.getByText("Agreed on 12 October 2026")).toBeTruthy();
+    expect(await violations()).toEqual([]);
+  });
+
+  it("is finished only with a new consent", async () => {
+    const host = left("reading-lamp", "living-room-heat");
+    await openWindow(host, "#/add");
+    await fireEvent.click(await until("run-retry-reading-lamp"));
+    await until("found-reading-lamp", "clear");
+    expect(host.asked.filter((asked) => asked.startsWith("onboard"))).toEqual([]);
+    expect((at("pick-reading-lamp") as HTMLInputElement).checked).toBe(false);
+    expect((at("devices-next") as HTMLButtonElement).disabled).toBe(true);
+    await fireEvent.click(at("allow-reading-lamp"));
+    await fireEvent.click(at("devices-next"));
+    await fireEvent.click(await until("review-go"));
+    await until("run-reading-lamp", "onboarded");
+    expect(host.asked).toContain("onboard reading-lamp!");
+    expect(maybe("run-living-room-heat")).toBeNull();
+    expect(host.device("reading-lamp")?.credential?.inTheClear).toBe(true);
+    visit("#/");
+    await until("cut-short");
+    visit("#/add");
+    await until("run-living-room-heat", "failed");
+    expect(maybe("run-reading-lamp")).toBeNull();
+  });
+
+  it("of a device that takes an account encrypted is chosen at once", async () => {
+    await openWindow(left("living-room-heat"), "#/add");
+    await fireEvent.click(await until("run-retry-living-room-heat"));
+    await until("found-living-room-heat", "ready");
+    expect((at("pick-living-room-heat") as HTMLInputElement).checked).toBe(true);
+  });
+
+  it("is undone like any other, and then out of the way", async () => {
+    const host = left("reading-lamp");
+    await openWindow(host, "#/add");
+    await fireEvent.click(await until("run-undo-reading-lamp"));
+    await until("run-reading-lamp", "undone");
+    expect(host.asked).toContain("undoOnboarding reading-lamp");
+    visit("#/");
+    await until("tile-media-shelf");
+    visit("#/add");
+    await until("found-reading-lamp", "clear");
+  });
+
+  it("stands beside the runs that go on", async () => {
+    const going = { ...cutShort("south-blind"), state: { is: "working" } as const, startedAtMs: Date.now() };
+    const runs = [cutShort("reading-lamp"), going];
+    await openWindow(new FakeHost({ ...signedIn(), devices: nearby(), runs }), "#/add");
+    await until("run-reading-lamp", "failed");
+    await until("run-south-blind", "working");
+    expect(await violations()).toEqual([]);
   });
 });
 

@@ -5,6 +5,7 @@
 import type { AccountForm } from "../host/bindings/AccountForm";
 import type { OnboardChoice } from "../host/bindings/OnboardChoice";
 import type { Home } from "../home.svelte";
+import { isCutShort, isGoing } from "../parts/runs";
 import { formOf } from "../state";
 import { canPick, foundIn } from "./found";
 
@@ -31,7 +32,7 @@ export class Wizard {
     this.home = home;
   }
 
-  /** Begins at the step that makes sense now: runs under way, else the devices, else the account. */
+  /** Begins at the step that makes sense now: runs under way or cut short, else the devices, else the account. */
   begin(at: "account" | "add"): void {
     const { account, runs, prefill } = this.home.state;
     if (at === "account" || !account) {
@@ -39,11 +40,14 @@ export class Wizard {
       this.step = { is: "account", then: at === "account" ? "home" : "devices" };
       return;
     }
-    const going = [...runs.values()].filter(({ state }) => ["queued", "working", "undoing"].includes(state.is));
+    const all = [...runs.values()];
+    const going = all.filter(isGoing);
     if (this.step.is === "progress" && going.length > 0) return;
-    if (going.length > 0) {
-      const agreedAtMs = Math.min(...going.map((run) => run.startedAtMs));
-      this.step = { is: "progress", ids: [...runs.keys()], agreedAtMs };
+    // Beside what goes on, what has ended is shown, too; of what is over, only what waits for the person's word.
+    const shown = going.length > 0 ? all : all.filter(isCutShort);
+    if (shown.length > 0) {
+      const agreedAtMs = Math.min(...(going.length > 0 ? going : shown).map((run) => run.startedAtMs));
+      this.step = { is: "progress", ids: shown.map(({ id }) => id), agreedAtMs };
     } else this.step = { is: "devices" };
   }
 
@@ -68,7 +72,7 @@ export class Wizard {
 
   /** Chosen, and still to be had. */
   readonly picked = $derived.by(() => {
-    const found = foundIn(this.home.state.devices.values(), this.allowed);
+    const found = foundIn(this.home.state.devices.values(), this.allowed, this.home.state.runs);
     return new Set(
       found
         .filter(({ device, standing }) => this.#picked.has(device.id) && canPick(standing))

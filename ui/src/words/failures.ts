@@ -235,6 +235,16 @@ export const failures: Record<Code, FailureWords> = {
     happened: "It was stopped.",
     todo: "Begin again when you like.",
   },
+  "password-not-changed": {
+    short: "Password not changed",
+    happened: "The server did not take the new password. The old one is still the account’s.",
+    todo: "Change it where the account was made, then enter it here.",
+  },
+  "cut-short": {
+    short: "Cut short",
+    happened: "Homeward ended in the middle of it.",
+    todo: "Finish it, or undo what was done.",
+  },
 
   "no-remote-access": {
     short: "No remote access",
@@ -268,8 +278,8 @@ export const failures: Record<Code, FailureWords> = {
   },
   "not-put-back": {
     short: "Not put back",
-    happened: "The device’s former server could not be put back.",
-    todo: "Retry, or set the server in the device’s own app.",
+    happened: "What the device has could not be taken back, or what it had before could not be put back.",
+    todo: "Retry, or set it in the device’s own app.",
   },
 
   "keyring-unavailable": {

@@ -134,6 +134,7 @@ impl Known {
                 wishes: BTreeMap::new(),
                 trouble: None,
                 described: false,
+                credential: None,
             },
             lan: None,
             remote: None,

@@ -9,10 +9,12 @@ mod control;
 mod devices;
 mod keeping;
 mod listening;
+mod new_password;
 mod onboarding;
 mod pace;
 mod paths;
 mod reachable;
+mod recalled;
 mod signing_in;
 mod state;
 mod together;
@@ -37,8 +39,8 @@ use crate::lan::{Lan, LanEvent};
 use crate::remote::Remote;
 use crate::store::{JournalEntry, KnownDevice, Passwords, SlotLock, Store};
 use crate::view::{
-    Account, AccountCheck, AccountForm, Answer, Device, Exchanged, OnboardChoice, Run, Search, ServerSuggestion,
-    Snapshot, Via,
+    Account, AccountCheck, AccountForm, Answer, Device, Exchanged, Knowers, OnboardChoice, Run, Search,
+    ServerSuggestion, Snapshot, Via,
 };
 pub use control::Observation;
 pub use listening::ShownObservation;
@@ -107,6 +109,9 @@ impl Home {
             state.change_device(&remembered.id.clone(), |known| known.recall(remembered));
         }
         state.take_unkept();
+        for entry in store.runs()? {
+            recalled::recall(&mut state, &config, slot.uuid(), entry, account.as_ref());
+        }
         let (remote_events, remote_told) = mpsc::channel(EVENTS);
         let (lan_events, lan_told) = mpsc::channel(EVENTS);
         let passwords = Passwords::new();
@@ -284,6 +289,36 @@ impl Home {
     /// There is nothing to undo, or no way to the device.
     pub async fn undo_onboarding(&self, id: &str) -> Result<(), Error> {
         self.inner.undo_onboarding(id).await
+    }
+
+    /// Who knows the account's password, by what a change of it would mean to them.
+    pub fn who_knows(&self) -> Knowers {
+        self.inner.who_knows()
+    }
+
+    /// Another password for the account, in place: at the server (XEP-0077), here, and then on each device of `choices`, by
+    /// a run that only a fresh presence ends well. Whoever else knows the old one has to be named in `left_out`: a server
+    /// holds one password per account, so they are shut out from then on.
+    ///
+    /// # Errors
+    /// [`crate::Code::RequestInvalid`], [`crate::Code::NotReachable`]: nothing was changed. [`crate::Code::PasswordNotChanged`]: the server
+    /// refused. [`crate::Code::OutcomeUnknown`]: neither password could be tried.
+    pub async fn change_password(
+        &self,
+        new: Secret,
+        choices: Vec<OnboardChoice>,
+        left_out: Vec<String>,
+    ) -> Result<Vec<Run>, Error> {
+        self.inner.change_password(new, choices, &left_out).await
+    }
+
+    /// Begins to take back the account that a device knows: its two resources are cleared, its session is seen to end, and
+    /// it is forgotten. Progress: `RunChanged`, as for an undo. Only on its own network.
+    ///
+    /// # Errors
+    /// There is no way to the device on this network, or it has no Remote Access, or a run of it is under way.
+    pub async fn take_account_back(&self, id: &str) -> Result<(), Error> {
+        self.inner.take_account_back(id).await
     }
 
     /// The devices known now.

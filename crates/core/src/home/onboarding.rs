@@ -9,21 +9,23 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use homeward_protocol::onboarding::{
-    Action, Channel, Failure, Former, Input, LeftOnDevice, Link, Lost, Onboarding, Outcome, OwnAccount, Plan, Step,
-    Target, UndoPlan, Via,
+    Action, Channel, Failure, Former, FormerAccount, Input, LeftOnDevice, Link, Lost, Onboarding, Outcome, OwnAccount,
+    Plan, Step, Target, UndoPlan, Via,
 };
 use homeward_protocol::secret::Secret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc};
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::Inner;
 use super::control::millis;
 use super::paths::Route;
+use super::recalled;
 use super::state::now_ms;
 use crate::error::{Code, Error};
 use crate::lan::{LanDevice, RaResource};
 use crate::store::JournalEntry;
-use crate::view::{Account, OnboardChoice, Run, RunState, RunStep, Security, StepState, UndoReach};
+use crate::view::{Account, Connection, OnboardChoice, Run, RunState, RunStep, Security, StepState, UndoReach};
 
 /// Runs side by side.
 const AT_ONCE: usize = 16;
@@ -36,10 +38,13 @@ const PRESENCES: usize = 1024;
 const LAN_EXCHANGE: Duration = Duration::from_secs(45);
 /// Our choice: how long a run waits for the search to have read its device.
 const DESCRIBED_WITHIN: Duration = Duration::from_secs(30);
+/// Our choice: how long a device whose account was cleared may take to sign out.
+const SIGNS_OUT_WITHIN: Duration = Duration::from_secs(30);
 /// Our choice: earlier accounts whose passwords are looked for in the keyring.
 const MAX_EARLIER_ACCOUNTS: usize = 16;
 
-const STEPS: [Step; 6] = [Step::Read, Step::Server, Step::Account, Step::Status, Step::Online, Step::Identity];
+pub(super) const STEPS: [Step; 6] =
+    [Step::Read, Step::Server, Step::Account, Step::Status, Step::Online, Step::Identity];
 
 /// The runs of this program's life.
 pub(super) struct Runs {
@@ -79,11 +84,30 @@ struct Shown {
     address: Option<SocketAddr>,
     /// Whether this run, or the undo of one, has its entry in the journal.
     journalled: bool,
+    /// Whether the account's password is another than the device had.
+    new_password: bool,
+}
+
+/// What is put back, and under which conditions.
+struct Back {
+    consent: bool,
+    server_written: bool,
+    account_written: bool,
+    former: Former,
 }
 
 impl Inner {
     /// Begins a run for each choice; those that cannot begin fail at once, as runs.
     pub(super) async fn onboard(self: &Arc<Self>, choices: Vec<OnboardChoice>) -> Result<Vec<Run>, Error> {
+        self.give_account(choices, false).await
+    }
+
+    /// The same. `new_password`: the account's is another than the devices had.
+    pub(super) async fn give_account(
+        self: &Arc<Self>,
+        choices: Vec<OnboardChoice>,
+        new_password: bool,
+    ) -> Result<Vec<Run>, Error> {
         let account = self.state().account().cloned().ok_or_else(no_account)?;
         let password = self
             .password(&account.jid)
@@ -109,6 +133,7 @@ impl Inner {
                 consent: choice.allow_unencrypted,
                 address: None,
                 journalled: false,
+                new_password,
             };
             let target = Target {
                 address: account.server.clone(),
@@ -156,7 +181,8 @@ impl Inner {
         let (di, channel, consent) = (lan.di.clone(), channel(&lan), shown.consent);
         // Online with an account of ours before anything is written: it has that account, whether it tells or not.
         let online_as = self.own_remote_jid(&shown.run.id).map(|jid| jid.to_bare().to_string());
-        let plan = Plan { di, server, user, channel, consent, target, online_as, ours };
+        let new_password = shown.new_password;
+        let plan = Plan { di, server, user, channel, consent, target, online_as, new_password, ours };
         self.drive(Onboarding::new(plan, Duration::ZERO), Instant::now(), shown, stopped, seen).await;
     }
 
@@ -176,6 +202,61 @@ impl Inner {
     pub(super) async fn undo_onboarding(self: &Arc<Self>, id: &str) -> Result<(), Error> {
         let nothing = || Error::new(Code::RequestInvalid, "nothing of this device can be undone now");
         let entry = self.store.run(id)?.filter(JournalEntry::can_be_undone).ok_or_else(nothing)?;
+        let back = Back {
+            consent: entry.consent,
+            server_written: entry.server_written(),
+            account_written: entry.account_written(),
+            former: entry.former,
+        };
+        self.go_back(id, back).await?;
+        Ok(())
+    }
+
+    /// Clears what a device knows, whoever gave it; once its session has ended, it is forgotten.
+    pub(super) async fn take_account_back(self: &Arc<Self>, id: &str) -> Result<(), Error> {
+        let id = self.device_now(id)?.id;
+        let blank = Former { address: String::new(), port: None, account: FormerAccount::None };
+        // No secret crosses the network: nothing needs consent.
+        let back = Back { consent: true, server_written: true, account_written: true, former: blank };
+        let going = self.go_back(&id, back).await?;
+        let inner = self.clone();
+        tokio::spawn(async move {
+            if going.await.is_err() {
+                return;
+            }
+            let undone = |state: &super::State| {
+                state.run(&id).is_some_and(|run| matches!(run.state, RunState::Undone { left: LeftOnDevice::AsBefore }))
+            };
+            // Seen by a link of ours that stands, and as long as nobody sets it up anew.
+            let over = |state: &super::State| {
+                if !undone(state) {
+                    return Some(false);
+                }
+                let linked = matches!(state.connection(), Connection::Connected { .. });
+                let available = state.device(&id)?.view.remote.as_ref().is_some_and(|remote| remote.available);
+                (linked && !available).then_some(true)
+            };
+            if timeout(SIGNS_OUT_WITHIN, inner.until(over)).await == Ok(Some(true)) {
+                inner.leave_behind(&id);
+            }
+        });
+        Ok(())
+    }
+
+    /// It knows nothing of us any more. On this network it is still seen, as a device that nobody has set up.
+    fn leave_behind(&self, id: &str) {
+        let mut state = self.state();
+        if let Err(error) = self.store.forget_device(id) {
+            tracing::warn!("a device could not be forgotten: {error}");
+        }
+        match state.device(id).is_some_and(|known| known.lan.is_some()) {
+            true => drop(state.change_known(id, super::devices::Known::leave_account)),
+            false => state.forget_device(id),
+        }
+    }
+
+    /// Begins the way back; what is returned ends with it.
+    async fn go_back(self: &Arc<Self>, id: &str, back: Back) -> Result<JoinHandle<()>, Error> {
         let lan = self
             .lan_device(id)
             .ok_or_else(|| Error::new(Code::NotReachable, "the device does not answer on this network"))?;
@@ -183,14 +264,15 @@ impl Inner {
             links(&lan).ok_or_else(|| Error::new(Code::NoRemoteAccess, "the device has no Remote Access"))?;
         let account = self.state().account().cloned().ok_or_else(no_account)?;
         let password = self.password(&account.jid).await.unwrap_or_else(|| Secret::new(""));
+        let Back { consent, server_written, account_written, former } = back;
         let plan = UndoPlan {
             server,
             user,
             channel: channel(&lan),
-            consent: entry.consent,
-            server_written: entry.server_written(),
-            account_written: entry.account_written(),
-            former: entry.former,
+            consent,
+            server_written,
+            account_written,
+            former,
             ours: self.own_accounts(&account, &password).await,
         };
         let (stop, stopped) = mpsc::channel(1);
@@ -198,8 +280,10 @@ impl Inner {
             let mut state = self.state();
             let mut run = state.run(id).cloned().unwrap_or_else(|| fresh(id, &account));
             if is_under_way(&run.state) {
-                return Err(nothing());
+                return Err(Error::new(Code::RequestInvalid, "a run of this device is under way"));
             }
+            // Should this program end in the middle of it, nobody knows what is on the device.
+            self.store.run_goes_back(id, self.uuid)?;
             run.state = RunState::Undoing;
             state.set_run(run.clone());
             run
@@ -207,16 +291,10 @@ impl Inner {
         self.runs.stops().insert(id.to_owned(), stop);
         let seen = self.runs.seen.subscribe();
         let machine = Onboarding::undo(plan, Duration::ZERO);
-        let shown = Shown {
-            run,
-            step_began: Instant::now(),
-            consent: entry.consent,
-            address: lan.endpoints.first().copied(),
-            journalled: true,
-        };
+        let address = lan.endpoints.first().copied();
+        let shown = Shown { run, step_began: Instant::now(), consent, address, journalled: true, new_password: false };
         let inner = self.clone();
-        tokio::spawn(async move { inner.drive(machine, Instant::now(), shown, stopped, seen).await });
-        Ok(())
+        Ok(tokio::spawn(async move { inner.drive(machine, Instant::now(), shown, stopped, seen).await }))
     }
 
     /// Stops a run; what it wrote is put back as far as possible.
@@ -362,7 +440,7 @@ impl Inner {
             }
             Outcome::Cancelled { left, .. } => RunState::Cancelled { left },
             Outcome::Undone { left, .. } => {
-                self.state().change_known(id, |known| known.onboarded_here = false);
+                self.state().set_not_onboarded(id);
                 RunState::Undone { left }
             }
         }
@@ -381,7 +459,9 @@ impl Inner {
         {
             tracing::warn!("the end of a run could not be written down: {error}");
         }
-        let entry = self.store.run(&shown.run.id).ok().flatten().filter(JournalEntry::can_be_undone);
+        let entry = self.store.run(&shown.run.id).ok().flatten();
+        self.state().set_given(&shown.run.id, entry.as_ref().and_then(recalled::credential));
+        let entry = entry.filter(JournalEntry::can_be_undone);
         shown.run.undo = entry.map(|entry| {
             let ours = self.own_accounts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             if entry.former.account_can_be_put_back(&ours) { UndoReach::Everything } else { UndoReach::ServerOnly }
@@ -405,6 +485,7 @@ impl Inner {
                 step,
                 left: None,
                 began_at_ms: shown.run.started_at_ms,
+                by: Some(self.uuid),
             }),
             _ => self.store.run_reached(&shown.run.id, step),
         }

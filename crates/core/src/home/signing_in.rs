@@ -53,7 +53,12 @@ impl Inner {
         }
     }
 
-    fn signing_in(&self, account: &Account, password: &Secret, uuid: Uuid) -> Result<homeward_xmpp::Account, Error> {
+    pub(super) fn signing_in(
+        &self,
+        account: &Account,
+        password: &Secret,
+        uuid: Uuid,
+    ) -> Result<homeward_xmpp::Account, Error> {
         // A pin that cannot be read must not end in trusting everybody's authorities.
         let pin = account.pin.as_deref().map(account::pin).transpose()?;
         let trust = account::trust(account.ca.as_deref(), pin)?;
@@ -102,7 +107,7 @@ impl Inner {
         self.store.set_account(&account)?;
         if self.state().account().is_some_and(|former| former.jid != account.jid) {
             self.remote.use_account(None);
-            self.state().leave_account();
+            self.leave_account()?;
         }
         self.state().set_account(Some(account.clone()), self.passwords.state());
         if self.config.connect {
@@ -117,11 +122,19 @@ impl Inner {
         self.remote.use_account(None);
         let keyring = self.passwords.forget(&account.jid).await;
         self.own_accounts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+        {
+            let mut state = self.state();
+            state.set_account(None, keyring);
+            state.set_connection(Connection::Offline);
+        }
+        self.leave_account()
+    }
+
+    /// What was known of the account's devices, and of its contacts', is of no other one.
+    fn leave_account(&self) -> Result<(), Error> {
         let mut state = self.state();
-        state.set_account(None, keyring);
-        state.set_connection(Connection::Offline);
         state.leave_account();
-        Ok(())
+        self.store.forget_devices()
     }
 }
 

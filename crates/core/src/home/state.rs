@@ -13,7 +13,9 @@ use tokio::time::{Instant, sleep_until};
 use super::devices::Known;
 use crate::event::{Event, Numbered};
 use crate::store::KnownDevice;
-use crate::view::{Account, AccountCheck, AccountForm, Connection, Device, Keyring, Presence, Run, Search, Snapshot};
+use crate::view::{
+    Account, AccountCheck, AccountForm, Connection, Credential, Device, Keyring, Presence, Run, Search, Snapshot,
+};
 
 /// Our choice: events that a reader may be behind; then it takes a new snapshot.
 const MAX_BEHIND: usize = 8192;
@@ -40,6 +42,8 @@ pub(super) struct State {
     prefill: Option<AccountForm>,
     /// Devices that were onboarded over this network on an earlier day.
     onboarded: HashSet<String>,
+    /// What devices were given from here, by their ids.
+    given: HashMap<String, Credential>,
 }
 
 impl State {
@@ -58,6 +62,7 @@ impl State {
             runs: BTreeMap::new(),
             prefill,
             onboarded,
+            given: HashMap::new(),
         }
     }
 
@@ -112,6 +117,7 @@ impl State {
         let onboarded = self.onboarded.contains(id);
         let known = self.devices.entry(id.to_owned()).or_insert_with(|| Known::new(id, onboarded));
         let before = known.view.clone();
+        known.view.credential = self.given.get(id).cloned();
         let result = change(known);
         known.settle();
         if known.view != before {
@@ -149,6 +155,21 @@ impl State {
             changed.extend(known.remembered());
         }
         changed
+    }
+
+    /// What a device was given from here is this now.
+    pub(super) fn set_given(&mut self, id: &str, credential: Option<Credential>) {
+        match credential {
+            Some(credential) => self.given.insert(id.to_owned(), credential),
+            None => self.given.remove(id),
+        };
+        self.change_known(id, |_| ());
+    }
+
+    /// It has no account from here any more.
+    pub(super) fn set_not_onboarded(&mut self, id: &str) {
+        self.onboarded.remove(id);
+        self.change_known(id, |known| known.onboarded_here = false);
     }
 
     /// Wakes those who wait for something that no reader sees.

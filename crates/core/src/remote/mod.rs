@@ -20,11 +20,14 @@ use homeward_protocol::crudn::{Href, Request, Response};
 use homeward_protocol::remote::ibb::TooLarge;
 use homeward_protocol::remote::jid::OicResource;
 use homeward_protocol::remote::rest::RestError;
-use homeward_xmpp::{Account, Cause, Ear, Hash};
+use homeward_protocol::secret::Secret;
+use homeward_xmpp::{Account, Cause, Ear, Hash, IqFailure};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use xmpp_parsers::jid::{BareJid, FullJid};
+use xmpp_parsers::minidom::Element;
+use xmpp_parsers::ns;
 
 use crate::view::Layer;
 
@@ -143,6 +146,21 @@ impl Remote {
         if self.wishes.send(link::Wish::Close(done)).is_ok() {
             let _ = is_done.await;
         }
+    }
+
+    /// Asks the server for another password of our account (XEP-0077 §3.3).
+    ///
+    /// # Errors
+    /// [`IqFailure`]: refused, or nobody knows.
+    pub(crate) async fn change_password(&self, new: &Secret, deadline: Duration) -> Result<(), IqFailure> {
+        let handle = self.sessions.handle().ok_or(IqFailure::Closed)?;
+        let user = handle.jid().node().map(ToString::to_string).unwrap_or_default();
+        let field = |name: &str, text: &str| Element::builder(name, ns::REGISTER).append(text).build();
+        let query = Element::builder("query", ns::REGISTER)
+            .append(field("username", &user))
+            .append(field("password", new.expose()))
+            .build();
+        handle.set(None, query, deadline).await.map(drop)
     }
 
     /// All that goes to this address and comes from it is copied, too, for as long as somebody holds the ear.

@@ -156,7 +156,7 @@ impl Sessions {
         peer
     }
 
-    fn handle(&self) -> Option<Handle> {
+    pub(super) fn handle(&self) -> Option<Handle> {
         self.state().handle.clone()
     }
 

@@ -142,6 +142,14 @@ impl Store {
     pub(crate) fn forget_device(&self, id: &str) -> Result<(), Error> {
         self.connection().execute("DELETE FROM device WHERE id = ?1", [id]).map(drop).map_err(failed)
     }
+
+    /// Remembers no device any longer.
+    ///
+    /// # Errors
+    /// `StoreFailed`.
+    pub(crate) fn forget_devices(&self) -> Result<(), Error> {
+        self.connection().execute("DELETE FROM device", []).map(drop).map_err(failed)
+    }
 }
 
 fn json(device: &KnownDevice) -> String {

@@ -5,6 +5,7 @@
 use homeward_protocol::onboarding::{Former, FormerAccount, LeftOnDevice, Step};
 use rusqlite::{OptionalExtension as _, Transaction};
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::{Store, failed};
 use crate::error::Error;
@@ -31,6 +32,9 @@ pub(crate) struct JournalEntry {
     pub(crate) left: Option<LeftOnDevice>,
     /// When it began, in milliseconds since the Unix epoch.
     pub(crate) began_at_ms: u64,
+    /// Which of the programs that share the folder runs, or ran, it: its client UUID.
+    #[serde(default)]
+    pub(crate) by: Option<Uuid>,
 }
 
 impl JournalEntry {
@@ -50,6 +54,11 @@ impl JournalEntry {
             Some(LeftOnDevice::Unknown) | None => self.step >= Step::Account,
             Some(_) => false,
         }
+    }
+
+    /// Whether it never ended: it goes on, or its program ended in it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.left.is_none()
     }
 
     /// Whether there is anything to put back.
@@ -97,6 +106,18 @@ impl Store {
     /// `StoreFailed`; then the step should not write.
     pub(crate) fn run_reached(&self, id: &str, step: Step) -> Result<(), Error> {
         self.change_run(id, |entry| entry.step = step)
+    }
+
+    /// Notes that an undo of the run begins, by the program of this client UUID, before it writes.
+    ///
+    /// # Errors
+    /// `StoreFailed`; then the undo should not write.
+    pub(crate) fn run_goes_back(&self, id: &str, by: Uuid) -> Result<(), Error> {
+        self.change_run(id, |entry| {
+            // What was written is what the undo writes over.
+            entry.step = if entry.account_written() { Step::Account.max(entry.step) } else { entry.step };
+            (entry.left, entry.by) = (None, Some(by));
+        })
     }
 
     /// Notes how the run, or its undo, left the device.
@@ -174,6 +195,7 @@ mod tests {
             step: Step::Server,
             left: None,
             began_at_ms: 1,
+            by: None,
         }
     }
 
@@ -191,6 +213,20 @@ mod tests {
         assert_eq!((read.server_written(), read.account_written()), (true, true));
         assert_eq!(read.former, entry().former);
         assert_eq!(store.runs().unwrap(), [read]);
+    }
+
+    #[test]
+    fn an_undo_that_was_cut_short_may_have_left_anything() {
+        let folder = Folder::new();
+        let store = Store::open(folder.path()).unwrap();
+        store.begin_run(&JournalEntry { step: Step::Identity, ..entry() }).unwrap();
+        store.run_ended("a", LeftOnDevice::NewAccount).unwrap();
+        let by = Uuid::new_v4();
+        store.run_goes_back("a", by).unwrap();
+        let read = store.run("a").unwrap().unwrap();
+        assert!(read.is_open() && read.server_written() && read.account_written());
+        assert_eq!((read.by, read.former), (Some(by), entry().former));
+        store.run_goes_back("nobody", by).unwrap();
     }
 
     #[test]

@@ -56,6 +56,17 @@ impl SlotLock {
         Err(Error::new(Code::ResourceConflict, "Another program has this computer's place."))
     }
 
+    /// Whether another program that runs now has this UUID. Only for who holds slot 0, which nobody else then looks for.
+    pub(crate) fn is_held(folder: &Path, uuid: Uuid) -> bool {
+        let slots = std::fs::read_dir(folder.join("slots")).into_iter().flatten().flatten();
+        slots.filter(|slot| slot.file_name() != "0").any(|slot| {
+            let Ok(mut file) = File::open(slot.path()) else { return false };
+            let mut text = String::new();
+            let is_it = file.read_to_string(&mut text).is_ok() && text.trim() == uuid.to_string();
+            is_it && matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+        })
+    }
+
     /// This program's UUID: the last part of its full JID.
     pub(crate) fn uuid(&self) -> Uuid {
         self.uuid

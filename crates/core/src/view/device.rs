@@ -57,6 +57,28 @@ pub struct Device {
     pub trouble: Option<Error>,
     /// Whether the details (resources, name) were read since it came online.
     pub described: bool,
+    /// The account that it has from here, and whose password it knows.
+    pub credential: Option<Credential>,
+}
+
+/// An account that a device was given from here. Never the password.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct Credential {
+    /// The account's bare JID.
+    pub jid: String,
+    /// The server that the device was told to use.
+    pub server: String,
+    /// And its port.
+    pub port: u16,
+    /// Since when.
+    #[ts(type = "number")]
+    pub since_ms: u64,
+    /// Whether the password crossed this network in the clear, which the person allowed (RA-6).
+    pub in_the_clear: bool,
+    /// False: it was sent, and nobody knows whether the device took it.
+    pub certain: bool,
 }
 
 /// Whether a device can be used now.

@@ -17,12 +17,12 @@ pub use account::{
     LayerState, ServerSuggestion,
 };
 pub use device::{
-    Answer, Device, OnLan, OnRemote, Path, Presence, RemoteAccess, Reported, Resource, Security, Via, Wish,
+    Answer, Credential, Device, OnLan, OnRemote, Path, Presence, RemoteAccess, Reported, Resource, Security, Via, Wish,
 };
 pub use exchange::{Direction, Exchange, ExchangeStep, Exchanged, Notification, Observed, Outcome};
 pub use homeward_protocol::onboarding::{LeftOnDevice, Step};
 pub use homeward_protocol::shown::{ExchangeLayer, LayerKind};
-pub use run::{OnboardChoice, Run, RunState, RunStep, StepState, UndoReach};
+pub use run::{Knowers, OnboardChoice, Run, RunState, RunStep, StepState, UndoReach};
 pub use search::{Search, SearchHint, SearchInterface};
 
 /// Everything, as of event number `sequence`.
@@ -45,7 +45,7 @@ pub struct Snapshot {
     pub connection: Connection,
     /// The account check under way, or the last one.
     pub check: Option<AccountCheck>,
-    /// The onboarding runs of this program's life, by device id.
+    /// The onboarding runs of this program's life, and those that were cut short before, by device id.
     pub runs: Vec<Run>,
     /// The demo's account, to fill the form with. Never a password.
     pub prefill: Option<AccountForm>,

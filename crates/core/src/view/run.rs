@@ -17,6 +17,17 @@ pub struct OnboardChoice {
     pub allow_unencrypted: bool,
 }
 
+/// The devices that know the account's password, by whether they can be given another one now.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct Knowers {
+    /// On this network: they can be given the new one.
+    pub here: Vec<String>,
+    /// Elsewhere, or switched off: a change shuts them out.
+    pub elsewhere: Vec<String>,
+}
+
 /// One device's onboarding, as far as it got.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]

@@ -39,6 +39,8 @@ pub struct Onboarding {
     pub(super) flight: Option<Flight>,
     pub(super) former: Option<Former>,
     pub(super) online_as: Option<String>,
+    /// The account's password is another than the device had.
+    pub(super) new_password: bool,
     /// What `status` and reason said before anything was written: of the old session.
     pub(super) before: XmppAccess,
     pub(super) device: OnDevice,
@@ -115,9 +117,10 @@ impl OnDevice {
 impl Onboarding {
     /// Begins to onboard a device.
     pub fn new(plan: Plan, now: Duration) -> Self {
-        let Plan { di, server, user, channel, consent, target, online_as, ours } = plan;
+        let Plan { di, server, user, channel, consent, target, online_as, new_password, ours } = plan;
         let mut this = Self::at_rest(now, (server, user), channel, consent, ours, Some((di, target)));
         this.online_as = online_as;
+        this.new_password = new_password;
         this.actions.push_back(Action::Began(Step::Read));
         if channel == Channel::SecuredOnly {
             this.fail(Failure::SecuredOnly { words: None });
@@ -175,6 +178,7 @@ impl Onboarding {
             seen_at: None,
             cancelled: false,
             online_as: None,
+            new_password: false,
             ending: Ending::Undo,
             not_put_back: None,
         }
@@ -270,7 +274,7 @@ impl Onboarding {
             (Some((_, target)), Some(Former { account: FormerAccount::Jid(jid), .. })) => same_jid(jid, &target.jid),
             _ => false,
         };
-        same_account && self.server_is_unchanged()
+        same_account && !self.new_password && self.server_is_unchanged()
     }
 
     fn cancel(&mut self) {

@@ -132,6 +132,9 @@ pub struct Plan {
     pub target: Target,
     /// The account that it is signed in with now, as that account's server says: believed where the device does not tell.
     pub online_as: Option<String>,
+    /// The account's password is another now: that the device is online with it proves nothing, only a presence that comes
+    /// after it was written.
+    pub new_password: bool,
     /// What can be written back if the device has one of these now.
     pub ours: Vec<OwnAccount>,
 }

@@ -21,6 +21,7 @@ pub(super) fn own(jid: &str, password: &str) -> OwnAccount {
 
 pub(super) fn plan() -> Plan {
     Plan {
+        new_password: false,
         di: DI.to_owned(),
         server: link("/ra/xmpp", &["oic.if.s"]),
         user: link("/ra/user", &["oic.if.s"]),

@@ -41,7 +41,7 @@ connection: Connection,
  */
 check: AccountCheck | null, 
 /**
- * The onboarding runs of this program's life, by device id.
+ * The onboarding runs of this program's life, and those that were cut short before, by device id.
  */
 runs: Array<Run>, 
 /**

@@ -1,0 +1,8 @@
+/** What more than one screen asks of a run. Pure. */
+import type { Run } from "../host/bindings/Run";
+
+/** It is not over: nothing else can be begun with its device. */
+export const isGoing = ({ state }: Run): boolean => ["queued", "working", "undoing"].includes(state.is);
+
+/** Its program ended in the middle of it: the person says whether it is finished or undone. */
+export const isCutShort = ({ state }: Run): boolean => state.is === "failed" && state.error.code === "cut-short";
