@@ -39,6 +39,7 @@ def parse():
     p.add_argument("--reports-error", metavar="REASON", help="says Error instead of signing in")
     p.add_argument("--reason-is-error", action="store_true", help="the reason's property is called error (Table 2)")
     p.add_argument("--confirmable-answers", action="store_true", help="answers multicast with CON")
+    p.add_argument("--collection", action="store_true", help="hands out light and credentials together, by default")
     p.add_argument("--bare-success", action="store_true", help="success without a body")
     p.add_argument("--no-observe", action="store_true")
     p.add_argument("--other-di", metavar="DI", help="claims this di in /oic/d once it is online")

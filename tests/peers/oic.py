@@ -64,6 +64,8 @@ class Device:
             ("/brightness", ["oic.r.light.dimming"], ["oic.if.a", "oic.if.baseline"], not self.options.no_observe),
             ("/notes", ["x.example.notes"], ["oic.if.baseline", "oic.if.rw"], False),
         ]
+        if self.options.collection:
+            listed.append(("/all", ["oic.wk.col"], ["oic.if.b", "oic.if.ll"], False))
         listed += [(f"/padding/{n}", ["x.example.padding", "x.example.room"], ["oic.if.baseline", "oic.if.r"], False)
                    for n in range(self.options.pad)]
         return [link for link in listed if not (self.options.unlisted_ra and link[1][0].startswith("oic.ra."))]
@@ -88,6 +90,11 @@ class Device:
             return {**common, **self.brightness}
         if path.startswith("/padding/") and link:
             return {**common, "number": int(path.rsplit("/", 1)[1]), "text": "padding " * 500}
+        if path == "/all" and link:
+            members = ["/light", user]
+            if "if=oic.if.ll" in query:
+                return [{"href": href} for href in members]
+            return [{"href": href, "rep": self.represent(href, [])} for href in members]
         if path == "/notes":
             return {**common, "links": [{"href": href} for href in sorted(self.notes)]}
         return self.notes.get(path)

@@ -79,6 +79,22 @@ fn files(folder: &Path) -> Vec<(std::path::PathBuf, Vec<u8>)> {
 }
 
 #[test]
+fn a_collection_that_hands_out_the_account_is_read_without_its_password_ra_7() {
+    alone(async || {
+        let mut house = House::onboarded(Kind::Prosody, &["--collection"]).await;
+        for (href, via) in [("/all", "lan"), ("/all?if=oic.if.b", "lan"), ("/all", "xmpp")] {
+            let read = house.run(0, &["get", DI, href, "--via", via, "--show-exchange", "--json"]).await;
+            let entries = read["body"].as_array().unwrap();
+            let rep = |path: &str| &entries.iter().find(|entry| entry["href"] == path).unwrap()["rep"];
+            assert_eq!(rep("/light"), &json!({"value": false}), "{read:#}");
+            assert!(rep("/vendor/credentials")["jid"].is_string(), "{read:#}");
+            assert_eq!(rep("/vendor/credentials")["credential"], Value::Null, "{read:#}");
+        }
+        house.keeps_the_secret();
+    });
+}
+
+#[test]
 fn an_ocf_light_over_prosody() {
     alone(|| the_whole_journey(Kind::Prosody, &["--dialect", "ocf"]));
 }

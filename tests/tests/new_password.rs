@@ -7,7 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use homeward_core::Code;
-use homeward_core::view::{Knowers, Layer, LayerState, OnboardChoice, RunState};
+use homeward_core::view::{Knowers, Layer, LayerState, OnboardChoice, Presence, RunState};
 use homeward_protocol::secret::Secret;
 use homeward_simulator::{Kind as Appliance, Scenario};
 use homeward_tests::alone;
@@ -151,5 +151,37 @@ fn a_device_that_dies_in_the_middle_is_given_it_later() {
         assert_eq!(run.state, RunState::Onboarded, "{run:#?}");
         assert_eq!(held(&house, "plug"), STANDARD.encode(NEW));
         house.works_again("plug", SWITCH).await;
+    });
+}
+
+#[test]
+fn nothing_is_changed_while_a_device_is_being_given_the_old_one() {
+    alone(async || {
+        let house = house(Kind::Prosody, true).await;
+        let plug = house.devices.device("plug");
+        plug.slow(Duration::from_secs(2));
+        house.home.onboard(choices(&house, &["plug"])).await.unwrap();
+        let both = choices(&house, &["lamp", "plug"]);
+        let refused = house.home.change_password(Secret::new(NEW), both.clone(), Vec::new()).await;
+        assert_eq!(refused.unwrap_err().code, Code::RequestInvalid);
+        plug.slow(Duration::ZERO);
+        run_ended(&house.home, plug.di()).await;
+        assert!(opens(&house, PASSWORD).await);
+        house.home.change_password(Secret::new(NEW), both, Vec::new()).await.unwrap();
+        run_ended(&house.home, plug.di()).await;
+        assert_eq!(held(&house, "plug"), STANDARD.encode(NEW));
+    });
+}
+
+#[test]
+fn a_device_that_is_shown_no_longer_is_named_all_the_same() {
+    alone(async || {
+        let house = house(Kind::Prosody, true).await;
+        let plug = house.devices.device("plug");
+        plug.goes_away();
+        house.shows("plug", "gone", BACK_WITHIN, |plug| plug.presence == Presence::Offline).await;
+        house.home.forget_device(plug.di()).unwrap();
+        let knowers = house.home.who_knows();
+        assert_eq!(knowers, Knowers { here: ids(&house, &["lamp"]), elsewhere: ids(&house, &["plug"]) });
     });
 }

@@ -34,6 +34,8 @@ impl Exit {
             | Code::Cancelled
             | Code::CutShort
             | Code::PasswordNotChanged
+            | Code::OldPasswordWorks
+            | Code::PasswordUnsure
             | Code::NoRemoteAccess
             | Code::ConsentNeeded
             | Code::SecuredOnly

@@ -71,6 +71,8 @@ fn advice(code: Code) -> &'static str {
         | Code::CutOff
         | Code::Cancelled
         | Code::Internal => "",
+        Code::OldPasswordWorks => "Ask whoever runs the server why.",
+        Code::PasswordUnsure => "Sign in with the new one, else with the old one.",
         Code::PasswordNotChanged => "Change it where the account was made, then enter it here.",
         Code::CutShort => "Onboard the device again to finish, or undo what was done.",
         Code::TooLarge => "Write less at a time.",

@@ -113,6 +113,10 @@ pub enum Code {
     Cancelled,
     /// The server did not take another password for the account; `details` has its words.
     PasswordNotChanged,
+    /// The password was changed, and the server takes the old one still.
+    OldPasswordWorks,
+    /// The server was asked for another password, and could not be reached since: one of the two works.
+    PasswordUnsure,
     /// The program ended in the middle of it: what was written then is on the device.
     CutShort,
 

@@ -90,7 +90,7 @@ describe("the account on a device", () => {
     );
     expect(tone("security-account")).toBe("");
     expect(at("security-leaves").textContent).toContain("It knows the password of maren@hearth.example");
-    expect(at("security-leaves").textContent).toContain("Change the password of maren@hearth.example at its server.");
+    expect(at("security-leaves").textContent).toContain("Give maren@hearth.example another password, in the settings: the devices on this network get it");
   });
 
   it("that went encrypted says so", async () => {

@@ -42,7 +42,9 @@ export class Wizard {
     }
     const all = [...runs.values()];
     const going = all.filter(isGoing);
-    if (this.step.is === "progress" && going.length > 0) return;
+    const { step } = this;
+    // What began elsewhere is not left out.
+    if (step.is === "progress" && going.length > 0 && going.every(({ id }) => step.ids.includes(id))) return;
     // Beside what goes on, what has ended is shown, too; of what is over, only what waits for the person's word.
     const shown = going.length > 0 ? all : all.filter(isCutShort);
     if (shown.length > 0) {

@@ -194,6 +194,7 @@ export const en = {
       allow: (devices: string) =>
         `It may go to ${devices} unencrypted. Whoever listens on this network while it does can read it.`,
       keep: "Keep the old one",
+      close: "Close",
       go: "Change the password",
       changing: "Changing it",
     },

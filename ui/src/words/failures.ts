@@ -240,6 +240,16 @@ export const failures: Record<Code, FailureWords> = {
     happened: "The server did not take the new password. The old one is still the account’s.",
     todo: "Change it where the account was made, then enter it here.",
   },
+  "old-password-works": {
+    short: "Old password works",
+    happened: "The password was changed, and your devices get it; but the server takes the old one still.",
+    todo: "Ask whoever runs the server why.",
+  },
+  "password-unsure": {
+    short: "Password unsure",
+    happened: "The server was asked for the new password, and could not be reached since. One of the two is right.",
+    todo: "Sign in with the new one, else with the old one, under Account.",
+  },
   "cut-short": {
     short: "Cut short",
     happened: "Homeward ended in the middle of it.",

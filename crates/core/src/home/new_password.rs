@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::Inner;
 use super::devices::Known;
+use super::onboarding::takes_accounts;
 use crate::error::{Code, Error};
 use crate::view::{Account, Knowers, OnboardChoice, Run};
 
@@ -35,10 +36,13 @@ impl Inner {
         let mut knowers = Knowers::default();
         let Some(account) = state.account() else { return knowers };
         for known in state.devices().filter(|known| knows(known, account)) {
-            let answers = known.lan.as_ref().is_some_and(|lan| lan.answering && lan.device.xmpp.is_some());
-            let group = if answers { &mut knowers.here } else { &mut knowers.elsewhere };
+            let can_be_given = known.lan.as_ref().is_some_and(|lan| lan.answering && takes_accounts(&lan.device));
+            let group = if can_be_given { &mut knowers.here } else { &mut knowers.elsewhere };
             group.push(known.view.id.clone());
         }
+        // Also what is shown no longer: it has the password all the same.
+        let forgotten = state.given().filter(|(id, given)| given.jid == account.jid && state.device(id).is_none());
+        knowers.elsewhere.extend(forgotten.map(|(id, _)| id.clone()));
         knowers
     }
 
@@ -57,6 +61,10 @@ impl Inner {
         if new.is_empty() || new.expose() == old.expose() {
             return Err(Error::new(Code::RequestInvalid, "the new password has to be another one"));
         }
+        if self.state().is_setting_up() {
+            let words = "devices are being set up, or put back: wait until that has ended";
+            return Err(Error::new(Code::RequestInvalid, words));
+        }
         self.all_are_named(&choices, left_out)?;
         match self.remote.change_password(&new, SERVER_DEADLINE).await {
             Ok(()) => {}
@@ -72,20 +80,22 @@ impl Inner {
             Opens::No => {
                 return Err(Error::new(Code::PasswordNotChanged, "the new password does not open the account"));
             }
-            Opens::Unknown => {
-                let words = "the server was asked, and could not be reached since: try both passwords";
-                return Err(Error::new(Code::OutcomeUnknown, words));
-            }
+            Opens::Unknown => return Err(Error::new(Code::PasswordUnsure, "the server could not be reached since")),
         }
+        // Whatever happens from here on, none of them counts as set up before it got the new one.
+        let concerned: Vec<&str> =
+            choices.iter().map(|choice| choice.id.as_str()).chain(left_out.iter().map(String::as_str)).collect();
+        self.store.password_changed(&concerned)?;
         self.passwords.set(&account.jid, new).await;
         self.connect().await;
-        if self.opens(&account, &old).await != Opens::No {
-            // It is changed here all the same: the new one works.
-            tracing::warn!("the old password of {} may still open the account", account.jid);
-            self.give_account(choices, true).await?;
-            return Err(Error::new(Code::PasswordNotChanged, "the server takes the old password still"));
+        // What is online then is told first: a device's sign-in after that is one with the new password.
+        let _ = self.connected(SERVER_DEADLINE).await;
+        let old_works = self.opens(&account, &old).await == Opens::Yes;
+        let runs = self.give_account(choices, true).await?;
+        if old_works {
+            return Err(Error::new(Code::OldPasswordWorks, "the server takes the old password still"));
         }
-        self.give_account(choices, true).await
+        Ok(runs)
     }
 
     /// Nobody who knows the password is forgotten, and whoever is to get the new one can be reached.

@@ -133,7 +133,8 @@ impl Inner {
                 consent: choice.allow_unencrypted,
                 address: None,
                 journalled: false,
-                new_password,
+                // Also where an earlier run was to bring it, and failed.
+                new_password: new_password || self.store.run(&device.id)?.is_some_and(|entry| entry.outdated),
             };
             let target = Target {
                 address: account.server.clone(),
@@ -440,7 +441,9 @@ impl Inner {
             }
             Outcome::Cancelled { left, .. } => RunState::Cancelled { left },
             Outcome::Undone { left, .. } => {
-                self.state().set_not_onboarded(id);
+                if left != LeftOnDevice::NewAccount {
+                    self.state().set_not_onboarded(id);
+                }
                 RunState::Undone { left }
             }
         }
@@ -453,9 +456,12 @@ impl Inner {
             RunState::Failed { left, .. } | RunState::Cancelled { left } | RunState::Undone { left } => *left,
             RunState::Queued | RunState::Working | RunState::Undoing => LeftOnDevice::Unknown,
         };
+        let before = self.store.run(&shown.run.id).ok().flatten();
+        let unsure = !shown.journalled && before.is_some_and(|entry| entry.is_open());
+        let state = if unsure { as_unsure(state) } else { state };
         // A run that wrote nothing leaves the way back of an earlier one alone.
         if shown.journalled
-            && let Err(error) = self.store.run_ended(&shown.run.id, left)
+            && let Err(error) = self.store.run_ended(&shown.run.id, left, state == RunState::Onboarded)
         {
             tracing::warn!("the end of a run could not be written down: {error}");
         }
@@ -486,6 +492,7 @@ impl Inner {
                 left: None,
                 began_at_ms: shown.run.started_at_ms,
                 by: Some(self.uuid),
+                outdated: shown.new_password,
             }),
             _ => self.store.run_reached(&shown.run.id, step),
         }
@@ -506,11 +513,21 @@ impl Inner {
     }
 }
 
+/// The end of a run that wrote nothing to a device on which an earlier one, cut short, may have left anything.
+fn as_unsure(state: RunState) -> RunState {
+    let left = LeftOnDevice::Unknown;
+    match state {
+        RunState::Failed { error, .. } => RunState::Failed { error, left },
+        RunState::Cancelled { .. } => RunState::Cancelled { left },
+        state => state,
+    }
+}
+
 fn no_account() -> Error {
     Error::new(Code::NoAccount, "no account is set")
 }
 
-fn is_under_way(state: &RunState) -> bool {
+pub(super) fn is_under_way(state: &RunState) -> bool {
     matches!(state, RunState::Queued | RunState::Working | RunState::Undoing)
 }
 
@@ -532,6 +549,11 @@ fn fresh(id: &str, account: &Account) -> Run {
 fn links(lan: &LanDevice) -> Option<(Link, Link)> {
     let link = |ra: &RaResource| Link { href: ra.href.clone(), interfaces: ra.interfaces.clone() };
     Some((link(lan.xmpp.as_ref()?), link(lan.user.as_ref()?)))
+}
+
+/// Whether this version can give it an account.
+pub(super) fn takes_accounts(lan: &LanDevice) -> bool {
+    links(lan).is_some() && channel(lan) == Channel::Clear
 }
 
 /// How the device can be talked to: this version opens no secured session.

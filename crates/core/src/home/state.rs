@@ -11,6 +11,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::devices::Known;
+use super::onboarding::is_under_way;
 use crate::event::{Event, Numbered};
 use crate::store::KnownDevice;
 use crate::view::{
@@ -164,6 +165,16 @@ impl State {
             None => self.given.remove(id),
         };
         self.change_known(id, |_| ());
+    }
+
+    /// What devices were given from here, also those that are shown no longer.
+    pub(super) fn given(&self) -> impl Iterator<Item = (&String, &Credential)> {
+        self.given.iter()
+    }
+
+    /// Whether a device is being set up, or put back, or waits for it.
+    pub(super) fn is_setting_up(&self) -> bool {
+        self.runs.values().any(|run| is_under_way(&run.state))
     }
 
     /// It has no account from here any more.

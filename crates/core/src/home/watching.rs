@@ -22,7 +22,7 @@ use super::control::Observation;
 use super::devices::{COLLECTION_RT, Known, is_representation};
 use crate::error::Code;
 use crate::remote::Arrival;
-use crate::view::{Device, Via};
+use crate::view::{Device, Resource, Via};
 
 /// `requirements.md`, Observe: a device without it is read so often while on screen.
 const READ_EVERY: Duration = Duration::from_secs(30);
@@ -173,9 +173,15 @@ fn collections(device: &Device) -> impl Iterator<Item = &Href> {
     at_once.map(|resource| &resource.href).take(MAX_OBSERVED)
 }
 
-/// Where they are read: those that told which members they have, all of which are known.
-fn batches(device: &Device) -> impl Iterator<Item = Href> {
-    let is_known = |href: &Href| device.resources.iter().any(|resource| resource.href == *href);
+/// Where they are read: those that told which members they have, all of which are known, and no collections themselves.
+/// RA-7: any other member might hold a password.
+pub(super) fn batches(device: &Device) -> impl Iterator<Item = Href> {
+    let is_plain = |resource: &Resource| {
+        !resource.rt.iter().any(|rt| rt == COLLECTION_RT)
+            && !resource.interfaces.iter().any(|one| one == batch::INTERFACE)
+    };
+    let is_known =
+        move |href: &Href| device.resources.iter().any(|resource| resource.href == *href && is_plain(resource));
     let safe = move |collection: &&Href| {
         let told = device.values.get(*collection).filter(|told| !told.remembered);
         let members = told.and_then(|told| batch::members(&told.value, &device.di));
@@ -296,7 +302,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::view::{Path, Reported, Resource};
+    use crate::view::{Path, Reported};
 
     fn href(path: &str) -> Href {
         Href::new(path).unwrap()
@@ -326,7 +332,12 @@ mod tests {
         assert_eq!(batches(&strip(known.clone(), false)).collect::<Vec<_>>(), [href("/outlets?if=oic.if.b")]);
         assert_eq!(batches(&strip(known, true)).count(), 0, "it may have others today");
         // RA-7: the second would hand out the password of the account.
-        for unsafe_links in [json!([{"href": "/nobody-knows"}]), json!([{"href": "/XMPPUserResURI"}]), json!({})] {
+        for unsafe_links in [
+            json!([{"href": "/nobody-knows"}]),
+            json!([{"href": "/XMPPUserResURI"}]),
+            json!([{"href": "/outlets/1"}, {"href": "/outlets"}]),
+            json!({}),
+        ] {
             assert_eq!(batches(&strip(unsafe_links.clone(), false)).count(), 0, "{unsafe_links}");
         }
     }

@@ -106,7 +106,9 @@ pub(super) async fn run(
                 let was_waited_for = matches!(next, Next::NotResumed(_));
                 match next {
                     Next::Wished(wish) => Some(wish),
-                    Next::Failed(Failure { layer, cause }) if gives_up(&cause, worked) => {
+                    Next::Failed(Failure { layer, cause }) | Next::NotResumed(Failure { layer, cause })
+                        if gives_up(&cause, worked) =>
+                    {
                         failures = 0;
                         let _ = events.send(RemoteEvent::Refused(layer_view(layer), cause)).await;
                         wishes.recv().await

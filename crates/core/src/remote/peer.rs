@@ -231,15 +231,19 @@ impl Drop for Question {
         if let Some(load) = self.load {
             self.session.finish(load, self.answered);
         }
+        let sent = self.sent.take();
+        let is_sent = sent.is_some();
+        if let (Some(Sent { stanza, .. }), false) = (sent, self.answered) {
+            self.session.withdraw(stanza);
+        }
         let returns_ids = {
             let mut dialogue = lock(&self.peer.dialogue);
-            if !dialogue.give_up(&self.id) {
+            // Where the session was cut, it is not waited for any more.
+            if !dialogue.give_up(&self.id) || !is_sent {
                 return;
             }
             dialogue.returns_ids()
         };
-        let Some(Sent { stanza, .. }) = self.sent.take() else { return };
-        self.session.withdraw(stanza);
         // A session that did not answer may be one that the device no longer knows.
         self.peer.retire(self.session.sid());
         if !returns_ids {

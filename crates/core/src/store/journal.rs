@@ -35,6 +35,9 @@ pub(crate) struct JournalEntry {
     /// Which of the programs that share the folder runs, or ran, it: its client UUID.
     #[serde(default)]
     pub(crate) by: Option<Uuid>,
+    /// Whether the account's password is another since the device was given it: that it is online proves nothing then.
+    #[serde(default)]
+    pub(crate) outdated: bool,
 }
 
 impl JournalEntry {
@@ -56,6 +59,10 @@ impl JournalEntry {
         }
     }
 
+    fn account_was_certainly_written(&self) -> bool {
+        self.left == Some(LeftOnDevice::NewAccount) || (self.left.is_none() && self.step > Step::Account)
+    }
+
     /// Whether it never ended: it goes on, or its program ended in it.
     pub(crate) fn is_open(&self) -> bool {
         self.left.is_none()
@@ -69,7 +76,12 @@ impl JournalEntry {
     /// Whether what the device had before `later` is what this run gave it.
     fn gave(&self, later: &Former) -> bool {
         let same_account = match &later.account {
-            FormerAccount::Jid(jid) => jid.to_lowercase() == self.jid.to_lowercase(),
+            FormerAccount::Jid(jid) => {
+                let is = |own: &str| own.to_lowercase() == jid.to_lowercase();
+                // It was cut short before it wrote the account.
+                let kept = matches!(&self.former.account, FormerAccount::Jid(former) if is(former));
+                is(&self.jid) || (kept && !self.account_was_certainly_written())
+            }
             // It does not tell; the server says enough.
             FormerAccount::Unread => true,
             // Only the server was written then.
@@ -120,12 +132,23 @@ impl Store {
         })
     }
 
-    /// Notes how the run, or its undo, left the device.
+    /// Notes how the run, or its undo, left the device. `proven`: it has signed in with what the run gave it.
     ///
     /// # Errors
     /// `StoreFailed`.
-    pub(crate) fn run_ended(&self, id: &str, left: LeftOnDevice) -> Result<(), Error> {
-        self.change_run(id, |entry| entry.left = Some(left))
+    pub(crate) fn run_ended(&self, id: &str, left: LeftOnDevice, proven: bool) -> Result<(), Error> {
+        self.change_run(id, |entry| {
+            entry.left = Some(left);
+            entry.outdated &= !proven;
+        })
+    }
+
+    /// Notes that the account's password is another now than the one that these devices were given.
+    ///
+    /// # Errors
+    /// `StoreFailed`.
+    pub(crate) fn password_changed(&self, ids: &[&str]) -> Result<(), Error> {
+        ids.iter().try_for_each(|id| self.change_run(id, |entry| entry.outdated = true))
     }
 
     /// A device's entry.
@@ -196,6 +219,7 @@ mod tests {
             left: None,
             began_at_ms: 1,
             by: None,
+            outdated: false,
         }
     }
 
@@ -220,7 +244,7 @@ mod tests {
         let folder = Folder::new();
         let store = Store::open(folder.path()).unwrap();
         store.begin_run(&JournalEntry { step: Step::Identity, ..entry() }).unwrap();
-        store.run_ended("a", LeftOnDevice::NewAccount).unwrap();
+        store.run_ended("a", LeftOnDevice::NewAccount, false).unwrap();
         let by = Uuid::new_v4();
         store.run_goes_back("a", by).unwrap();
         let read = store.run("a").unwrap().unwrap();
@@ -242,7 +266,7 @@ mod tests {
             (LeftOnDevice::NewServerSignedOut, (true, false)),
             (LeftOnDevice::Unknown, (true, true)),
         ] {
-            store.run_ended("a", left).unwrap();
+            store.run_ended("a", left, false).unwrap();
             let read = store.run("a").unwrap().unwrap();
             assert_eq!((read.server_written(), read.account_written()), written, "{left:?}");
         }
@@ -253,7 +277,7 @@ mod tests {
         let folder = Folder::new();
         let store = Store::open(folder.path()).unwrap();
         store.begin_run(&entry()).unwrap();
-        store.run_ended("a", LeftOnDevice::NewAccount).unwrap();
+        store.run_ended("a", LeftOnDevice::NewAccount, false).unwrap();
         let account = FormerAccount::Jid("maren@hearth.example".to_owned());
         let ours = Former { address: "xmpp.hearth.example".to_owned(), port: Some(5222), account };
         store.begin_run(&JournalEntry { former: ours, ..entry() }).unwrap();
@@ -261,11 +285,38 @@ mod tests {
     }
 
     #[test]
+    fn finishing_what_was_cut_short_between_its_writes_keeps_the_way_back() {
+        let folder = Folder::new();
+        let store = Store::open(folder.path()).unwrap();
+        store.begin_run(&entry()).unwrap();
+        // It wrote the server, and the program ended. Another time, it has.
+        let half = Former { address: "xmpp.hearth.example".to_owned(), port: Some(5222), ..entry().former };
+        store.begin_run(&JournalEntry { former: half.clone(), ..entry() }).unwrap();
+        assert_eq!(store.run("a").unwrap().unwrap().former, entry().former);
+        // After the account was given, its own hand moved it.
+        store.run_ended("a", LeftOnDevice::NewAccount, true).unwrap();
+        store.begin_run(&JournalEntry { former: half.clone(), ..entry() }).unwrap();
+        assert_eq!(store.run("a").unwrap().unwrap().former, half);
+    }
+
+    #[test]
+    fn what_has_an_old_password_is_outdated_until_it_signs_in_with_the_new_one() {
+        let folder = Folder::new();
+        let store = Store::open(folder.path()).unwrap();
+        store.begin_run(&entry()).unwrap();
+        store.password_changed(&["a", "nobody"]).unwrap();
+        store.run_ended("a", LeftOnDevice::NewAccount, false).unwrap();
+        assert!(store.run("a").unwrap().unwrap().outdated);
+        store.run_ended("a", LeftOnDevice::NewAccount, true).unwrap();
+        assert!(!store.run("a").unwrap().unwrap().outdated);
+    }
+
+    #[test]
     fn a_device_that_somebody_else_moved_in_between_goes_back_there() {
         let folder = Folder::new();
         let store = Store::open(folder.path()).unwrap();
         store.begin_run(&entry()).unwrap();
-        store.run_ended("a", LeftOnDevice::NewAccount).unwrap();
+        store.run_ended("a", LeftOnDevice::NewAccount, false).unwrap();
         let other = Former { address: "third.example".to_owned(), ..entry().former };
         store.begin_run(&JournalEntry { former: other.clone(), ..entry() }).unwrap();
         assert_eq!(store.run("a").unwrap().unwrap().former, other);

@@ -71,6 +71,10 @@ fn href(text: &str, di: &str) -> Option<Href> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     const DI: &str = "8f596b43-29c0-4147-8b40-e99268ab30f7";
@@ -133,5 +137,37 @@ mod tests {
         assert_eq!(read(&many, DI).len(), MAX_MEMBERS);
         let members: Vec<_> = (0..1000).map(|n| at(&format!("/{n}"))).collect();
         assert_eq!(write(&members, &json!({})).as_array().map(Vec::len), Some(MAX_MEMBERS));
+    }
+
+    fn anything() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            any::<i32>().prop_map(Value::from),
+            "/[a-z]{0,4}".prop_map(Value::from),
+            "/[a-z]{0,3}".prop_map(|path| Value::from(format!("ocf://{DI}{path}"))),
+        ];
+        leaf.prop_recursive(4, 64, 6, |inner| {
+            let names = select(vec!["href", "rep", "links", "anchor", "value"]).prop_map(str::to_owned);
+            prop_oneof![
+                vec(inner.clone(), 0..100).prop_map(Value::from),
+                btree_map(names, inner, 0..5).prop_map(|map| map.into_iter().collect()),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_what_is_read(paths in vec("/[a-z0-9/]{1,20}", 0..80), value in anything()) {
+            let members: Vec<Href> = paths.into_iter().filter_map(|path| Href::new(path).ok()).collect();
+            let wanted = json!({ "value": value });
+            let expected: Vec<_> =
+                members.iter().take(MAX_MEMBERS).map(|href| (href.clone(), wanted.clone())).collect();
+            prop_assert_eq!(read(&write(&members, &wanted), DI), expected);
+        }
+
+        #[test]
+        fn nothing_is_read_without_bounds(answer in anything()) {
+            prop_assert!(read(&answer, DI).len() <= MAX_MEMBERS);
+            prop_assert!(super::members(&answer, DI).is_none_or(|members| members.len() <= MAX_MEMBERS));
+        }
     }
 }

@@ -140,9 +140,14 @@ pub fn take_jid(mut body: Value) -> Option<Option<String>> {
 /// its `jid` is left.
 pub fn withhold_in_batch(body: &mut Value) {
     let entries = body.as_array_mut().into_iter().flatten();
-    for rep in entries.filter_map(|entry| entry.get_mut("rep")).filter(|rep| rep.get("credential").is_some()) {
-        let jid = take_jid(rep.take()).flatten();
-        *rep = jid.map_or(Value::Null, |jid| json!({ "jid": jid }));
+    for rep in entries.filter_map(|entry| entry.get_mut("rep")) {
+        if rep.get("credential").is_some() {
+            let jid = take_jid(rep.take()).flatten();
+            *rep = jid.map_or(Value::Null, |jid| json!({ "jid": jid }));
+        } else {
+            // A collection in a collection. How deep a message goes, its codec bounds.
+            withhold_in_batch(rep);
+        }
     }
 }
 
@@ -194,9 +199,11 @@ mod tests {
     fn a_collection_does_not_hand_out_the_credential_of_its_member() {
         let user = json!({"rt": "oic.ra.user", "jid": "user@mydomain.com", "credential": "AADRRRDSDSSDFERVVDESDFSD"});
         let light = json!({"href": "/light", "rep": {"value": true}});
-        let mut body = json!([light, {"href": "/XMPPUserResURI", "rep": user}]);
+        let all = |user: Value| json!([light, {"href": "/XMPPUserResURI", "rep": user}]);
+        let mut body = json!([light, {"href": "/all", "rep": all(user.clone())}, all(user)[1]]);
         withhold_in_batch(&mut body);
-        assert_eq!(body, json!([light, {"href": "/XMPPUserResURI", "rep": {"jid": "user@mydomain.com"}}]));
+        let left = all(json!({"jid": "user@mydomain.com"}));
+        assert_eq!(body, json!([light, {"href": "/all", "rep": left}, left[1]]));
         let mut other = json!({"value": true});
         withhold_in_batch(&mut other);
         assert_eq!(other, json!({"value": true}));
