@@ -213,7 +213,9 @@ impl RemoteHouse {
             };
             let shown = until_within(&self.home, &format!("{} on screen", device.key()), PATIENCE, seen).await;
             for href in shown {
-                let observes = |one: &LoggedRequest| one.href == href && one.observe == Some(0) && one.executed;
+                // Of a collection the links only.
+                let observes =
+                    |one: &LoggedRequest| one.href.path() == href.path() && one.observe == Some(0) && one.executed;
                 let observed = device.wait_for_request(observes).await;
                 observed.unwrap_or_else(|error| panic!("{href} is not observed: {error}"));
             }

@@ -164,7 +164,7 @@ impl Inner {
                 .clone()
                 .filter(|body| response.status.is_success() && is_representation(body) && !holds_password);
             if let Some(value) = told {
-                known.told(&request.href, value, request.method == Method::Get, path, at);
+                known.reported(&request.href, value, request.method == Method::Get, path, at);
             }
         });
         Ok(Answer {

@@ -416,7 +416,7 @@ impl Known {
 
     /// What an answer or a notification tells: of this resource, or, where it is a collection that was asked as a batch or
     /// answers so by default, of its members.
-    pub(super) fn told(&mut self, href: &Href, value: Value, whole: bool, via: Path, at: Instant) {
+    pub(super) fn reported(&mut self, href: &Href, value: Value, whole: bool, via: Path, at: Instant) {
         match batch::is_batch(href) || batch::is_answer(&value) {
             true => self.report_batch(&value, whole, via, at),
             false => self.report(href, value, whole, via, at),
@@ -513,7 +513,7 @@ fn only(route: Option<Route>) -> Option<Routes> {
 }
 
 /// The resource's key among the values: its path without a query.
-fn plain(href: &Href) -> Href {
+pub(super) fn plain(href: &Href) -> Href {
     Href::new(href.path()).unwrap_or_else(|_| href.clone())
 }
 

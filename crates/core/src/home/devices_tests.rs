@@ -260,7 +260,7 @@ fn a_batch_tells_of_what_the_device_is_known_to_have_and_never_of_its_account() 
     for asked in ["/all?if=oic.if.b", "/all"] {
         lamp.view.values.clear();
         lamp.told_at.clear();
-        lamp.told(&href(asked), answer.clone(), true, Path::Lan, Instant::now());
+        lamp.reported(&href(asked), answer.clone(), true, Path::Lan, Instant::now());
         assert_eq!(lamp.view.values.keys().map(Href::as_str).collect::<Vec<_>>(), ["/light"], "{asked}");
     }
 }

@@ -85,8 +85,10 @@ impl Inner {
         // Whatever happens from here on, none of them counts as set up before it got the new one.
         let concerned: Vec<&str> =
             choices.iter().map(|choice| choice.id.as_str()).chain(left_out.iter().map(String::as_str)).collect();
-        self.store.password_changed(&concerned)?;
         self.passwords.set(&account.jid, new).await;
+        if let Err(error) = self.store.password_changed(&concerned) {
+            tracing::warn!("that devices have an old password could not be written down: {error}");
+        }
         self.connect().await;
         // What is online then is told first: a device's sign-in after that is one with the new password.
         let _ = self.connected(SERVER_DEADLINE).await;

@@ -19,7 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Inner;
 use super::control::Observation;
-use super::devices::{COLLECTION_RT, Known, is_representation};
+use super::devices::{COLLECTION_RT, Known, is_representation, plain};
 use crate::error::Code;
 use crate::remote::Arrival;
 use crate::view::{Device, Resource, Via};
@@ -245,6 +245,7 @@ async fn follow_observation(
     href: &Href,
     mut observation: Observation,
 ) -> Option<Duration> {
+    let resource = plain(href);
     let mut last = None;
     let mut confirmed_at = Instant::now();
     let mut observed = false;
@@ -252,7 +253,7 @@ async fn follow_observation(
         let arrival = tokio::select! {
             arrival = observation.next_arrival() => arrival,
             // The device told somebody else what it did not tell us, or is asked whether it still knows us.
-            () = inner.tells_otherwise(id, href, last.clone()), if observed => return Some(Duration::ZERO),
+            () = inner.tells_otherwise(id, &resource, last.clone()), if observed => return Some(Duration::ZERO),
             () = sleep_until(confirmed_at + CONFIRM_EVERY), if observed => return Some(Duration::ZERO),
         };
         let Arrival { response, at } = match arrival {
@@ -268,8 +269,8 @@ async fn follow_observation(
         confirmed_at = Instant::now();
         if let Some(value) = response.body.filter(|value| response.status.is_success() && is_representation(value)) {
             last = inner.state().change_known(id, |known| {
-                let kept = known.veiled(href, value);
-                known.told(href, kept.clone(), true, observation.via, at);
+                let kept = known.veiled(&resource, value);
+                known.reported(href, kept.clone(), true, observation.via, at);
                 kept
             });
         }
