@@ -360,12 +360,9 @@ impl Known {
         let guards = |rt: &str| rt.contains("lock") || rt.contains("alarm");
         let is_one = self.view.device_type.as_deref().is_some_and(guards);
         // Asked as a batch, in whatever spelling or by default, a collection may reach any resource.
-        let collects = |resource: &Resource| {
-            let takes_batches = resource.interfaces.iter().any(|one| one == batch::INTERFACE);
-            takes_batches || resource.rt.iter().any(|rt| rt == COLLECTION_RT)
-        };
         let listed = self.view.resources.iter().chain(&self.view.core);
-        let reaches_all = batch::is_batch(href) || listed.filter(|one| one.href.path() == href.path()).any(collects);
+        let reaches_all = batch::is_batch(href)
+            || listed.filter(|one| one.href.path() == href.path()).any(|one| takes_batches(one) || is_collection(one));
         let has_one = self.view.resources.iter().any(|resource| {
             let reached = resource.href.path() == href.path() || reaches_all;
             reached && resource.rt.iter().any(|rt| guards(rt))
@@ -544,6 +541,15 @@ fn resource(link: &Link) -> Resource {
         interfaces: link.interfaces.clone(),
         observable: link.observable,
     }
+}
+
+/// Whether its members can be had at once.
+pub(super) fn takes_batches(resource: &Resource) -> bool {
+    resource.interfaces.iter().any(|one| one == batch::INTERFACE)
+}
+
+pub(super) fn is_collection(resource: &Resource) -> bool {
+    resource.rt.iter().any(|rt| rt == COLLECTION_RT)
 }
 
 fn merged(before: Value, change: Value) -> Value {

@@ -301,8 +301,9 @@ impl Home {
     /// holds one password per account, so they are shut out from then on.
     ///
     /// # Errors
-    /// [`crate::Code::RequestInvalid`], [`crate::Code::NotReachable`]: nothing was changed. [`crate::Code::PasswordNotChanged`]: the server
-    /// refused. [`crate::Code::OutcomeUnknown`]: neither password could be tried.
+    /// [`crate::Code::RequestInvalid`], [`crate::Code::NotReachable`]: nothing was changed.
+    /// [`crate::Code::PasswordNotChanged`]: the server refused. [`crate::Code::PasswordUnsure`]: one of the two works.
+    /// [`crate::Code::OldPasswordWorks`]: it was changed, the runs have begun, and the old one is of use still.
     pub async fn change_password(
         &self,
         new: Secret,

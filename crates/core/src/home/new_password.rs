@@ -52,12 +52,7 @@ impl Inner {
         choices: Vec<OnboardChoice>,
         left_out: &[String],
     ) -> Result<Vec<Run>, Error> {
-        let account =
-            self.state().account().cloned().ok_or_else(|| Error::new(Code::NoAccount, "no account is set"))?;
-        let old = self
-            .password(&account.jid)
-            .await
-            .ok_or_else(|| Error::new(Code::PasswordMissing, format!("no password of {} is at hand", account.jid)))?;
+        let (account, old) = self.account_and_password().await?;
         if new.is_empty() || new.expose() == old.expose() {
             return Err(Error::new(Code::RequestInvalid, "the new password has to be another one"));
         }

@@ -108,11 +108,7 @@ impl Inner {
         choices: Vec<OnboardChoice>,
         new_password: bool,
     ) -> Result<Vec<Run>, Error> {
-        let account = self.state().account().cloned().ok_or_else(no_account)?;
-        let password = self
-            .password(&account.jid)
-            .await
-            .ok_or_else(|| Error::new(Code::PasswordMissing, format!("no password of {} is at hand", account.jid)))?;
+        let (account, password) = self.account_and_password().await?;
         let ours = self.own_accounts(&account, &password).await;
         // All are known, or none begins.
         let devices: Vec<_> = choices.iter().map(|choice| self.device_now(&choice.id)).collect::<Result<_, _>>()?;
@@ -147,6 +143,15 @@ impl Inner {
             tokio::spawn(self.clone().begin(shown, target, ours.clone(), stopped));
         }
         Ok(runs)
+    }
+
+    /// The account, and its password, which has to be at hand.
+    pub(super) async fn account_and_password(&self) -> Result<(Account, Secret), Error> {
+        let account = self.state().account().cloned().ok_or_else(no_account)?;
+        let password = self.password(&account.jid).await;
+        let missing = || Error::new(Code::PasswordMissing, format!("no password of {} is at hand", account.jid));
+        let password = password.ok_or_else(missing)?;
+        Ok((account, password))
     }
 
     /// Waits for a place among the sixteen, and until all that is read of the device has been read; then runs.

@@ -19,7 +19,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Inner;
 use super::control::Observation;
-use super::devices::{COLLECTION_RT, Known, is_representation, plain};
+use super::devices::{Known, is_collection, is_representation, plain, takes_batches};
 use crate::error::Code;
 use crate::remote::Arrival;
 use crate::view::{Device, Resource, Via};
@@ -168,18 +168,14 @@ async fn keep_up_to_date(inner: &Arc<Inner>, id: &str) {
 
 /// Where collections are whose members can be had at once.
 fn collections(device: &Device) -> impl Iterator<Item = &Href> {
-    let at_once =
-        device.resources.iter().filter(|resource| resource.interfaces.iter().any(|one| one == batch::INTERFACE));
+    let at_once = device.resources.iter().filter(|resource| takes_batches(resource));
     at_once.map(|resource| &resource.href).take(MAX_OBSERVED)
 }
 
 /// Where they are read: those that told which members they have, all of which are known, and no collections themselves.
 /// RA-7: any other member might hold a password.
 pub(super) fn batches(device: &Device) -> impl Iterator<Item = Href> {
-    let is_plain = |resource: &Resource| {
-        !resource.rt.iter().any(|rt| rt == COLLECTION_RT)
-            && !resource.interfaces.iter().any(|one| one == batch::INTERFACE)
-    };
+    let is_plain = |resource: &Resource| !is_collection(resource) && !takes_batches(resource);
     let is_known =
         move |href: &Href| device.resources.iter().any(|resource| resource.href == *href && is_plain(resource));
     let safe = move |collection: &&Href| {
@@ -204,14 +200,11 @@ fn shown(device: &Device) -> Vec<(Href, bool)> {
     let was_read = |href: &Href| device.values.get(href).is_some_and(|told| !told.remembered);
     let read_with =
         |href: &Href| collections.iter().find(|(_, members)| members.contains(href)).filter(|_| was_read(href));
-    let is_collection = |href: &Href| {
-        let of_type = |rt: &String| rt == COLLECTION_RT;
-        device.resources.iter().any(|resource| resource.href == *href && resource.rt.iter().any(of_type))
-    };
+    let collects = |href: &Href| device.resources.iter().any(|one| one.href == *href && is_collection(one));
     let followed = |href: Href| match (observable(&href), read_with(&href)) {
         (false, Some((batch, _))) => (batch.clone(), false),
         // Its links only: by default it may hand out what its members hold.
-        (observable, _) if is_collection(&href) => (batch::links_of(&href).unwrap_or(href), observable),
+        (observable, _) if collects(&href) => (batch::links_of(&href).unwrap_or(href), observable),
         (observable, _) => (href, observable),
     };
     let all = device.controls.iter().map(|control| followed(control.href.clone()));
@@ -302,6 +295,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use serde_json::json;
 
+    use super::super::devices::COLLECTION_RT;
     use super::*;
     use crate::view::{Path, Reported};
 
