@@ -1,11 +1,12 @@
 //! The window's commands: each translates, calls the home, and returns.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use homeward_core::crudn::{Href, Method, Request};
 use homeward_core::view::{
-    Account, AccountCheck, AccountForm, Answer, Exchanged, Knowers, Observed, OnboardChoice, Run, ServerSuggestion,
-    Snapshot, Via,
+    Account, AccountCheck, AccountForm, Answer, Exchanged, Knowers, Move, Movers, Observed, OnboardChoice, Run,
+    ServerSuggestion, Snapshot, Takeover, TakeoverMethod, Via,
 };
 use homeward_core::{Code, Error, Home, Numbered, Secret};
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,7 @@ use tauri::async_runtime::JoinHandle;
 use tauri::ipc::{Channel, Invoke};
 use tauri::{AppHandle, State};
 use tauri_plugin_clipboard_manager::ClipboardExt as _;
-use tauri_plugin_dialog::DialogExt as _;
+use tauri_plugin_dialog::{DialogExt as _, FilePath};
 
 /// All of them.
 pub(crate) fn all() -> impl Fn(Invoke) -> bool {
@@ -31,11 +32,27 @@ pub(crate) fn all() -> impl Fn(Invoke) -> bool {
         forget_device,
         who_knows,
         change_password,
+        begin_move,
+        who_moves,
+        move_devices,
+        finish_move,
+        stop_move,
         try_now,
         onboard,
+        onboard_with_own_accounts,
         cancel_onboarding,
         undo_onboarding,
         take_account_back,
+        renew_passwords,
+        use_account_for,
+        shut_out,
+        take_over,
+        answer_pin,
+        cancel_takeover,
+        finish_takeover,
+        give_up,
+        save_backup,
+        restore_backup,
         request,
         request_shown,
         observe,
@@ -128,6 +145,31 @@ fn who_knows(home: State<'_, Home>) -> Knowers {
 }
 
 #[tauri::command]
+async fn begin_move(home: State<'_, Home>, form: AccountForm, password: Option<String>) -> Result<Move, Error> {
+    home.begin_move(&form, password.map(Secret::new)).await
+}
+
+#[tauri::command]
+fn who_moves(home: State<'_, Home>) -> Movers {
+    home.who_moves()
+}
+
+#[tauri::command]
+async fn move_devices(home: State<'_, Home>, choices: Vec<OnboardChoice>) -> Result<Vec<Run>, Error> {
+    home.move_devices(choices).await
+}
+
+#[tauri::command]
+async fn finish_move(home: State<'_, Home>, left_out: Vec<String>, delete_old: bool) -> Result<(), Error> {
+    home.finish_move(left_out, delete_old).await
+}
+
+#[tauri::command]
+async fn stop_move(home: State<'_, Home>) -> Result<(), Error> {
+    home.stop_move().await
+}
+
+#[tauri::command]
 async fn change_password(
     home: State<'_, Home>,
     password: String,
@@ -143,6 +185,11 @@ fn try_now(home: State<'_, Home>) {
 }
 
 #[tauri::command]
+async fn onboard_with_own_accounts(home: State<'_, Home>, choices: Vec<OnboardChoice>) -> Result<Vec<Run>, Error> {
+    home.onboard_with_own_accounts(choices).await
+}
+
+#[tauri::command]
 async fn onboard(home: State<'_, Home>, choices: Vec<OnboardChoice>) -> Result<Vec<Run>, Error> {
     home.onboard(choices).await
 }
@@ -153,6 +200,21 @@ fn cancel_onboarding(home: State<'_, Home>, id: String) {
 }
 
 #[tauri::command]
+async fn renew_passwords(home: State<'_, Home>, choices: Vec<OnboardChoice>) -> Result<Vec<Run>, Error> {
+    home.renew_passwords(choices).await
+}
+
+#[tauri::command]
+async fn use_account_for(home: State<'_, Home>, id: String, jid: String, password: String) -> Result<(), Error> {
+    home.use_account_for(&id, &jid, Secret::new(password)).await
+}
+
+#[tauri::command]
+async fn shut_out(home: State<'_, Home>, id: String) -> Result<(), Error> {
+    home.shut_out(&id).await
+}
+
+#[tauri::command]
 async fn take_account_back(home: State<'_, Home>, id: String) -> Result<(), Error> {
     home.take_account_back(&id).await
 }
@@ -160,6 +222,59 @@ async fn take_account_back(home: State<'_, Home>, id: String) -> Result<(), Erro
 #[tauri::command]
 async fn undo_onboarding(home: State<'_, Home>, id: String) -> Result<(), Error> {
     home.undo_onboarding(&id).await
+}
+
+#[tauri::command]
+async fn take_over(home: State<'_, Home>, id: String, method: Option<TakeoverMethod>) -> Result<Takeover, Error> {
+    home.take_over(&id, method)
+}
+
+#[tauri::command]
+fn answer_pin(home: State<'_, Home>, id: String, pin: String) -> Result<(), Error> {
+    home.answer_pin(&id, Secret::new(pin))
+}
+
+#[tauri::command]
+fn cancel_takeover(home: State<'_, Home>, id: String) {
+    home.cancel_takeover(&id);
+}
+
+#[tauri::command]
+async fn finish_takeover(home: State<'_, Home>, id: String) -> Result<(), Error> {
+    home.finish_takeover(&id).await
+}
+
+#[tauri::command]
+async fn give_up(home: State<'_, Home>, id: String) -> Result<(), Error> {
+    home.give_up(&id).await
+}
+
+/// Returns how many devices' keys were written; nothing, where no file was chosen.
+#[tauri::command]
+async fn save_backup(app: AppHandle, home: State<'_, Home>, passphrase: String) -> Result<Option<usize>, Error> {
+    let passphrase = Secret::new(passphrase);
+    let (chosen, choice) = tokio::sync::oneshot::channel();
+    let dialog = app.dialog().file().set_file_name("homeward.backup");
+    dialog.save_file(|file| drop(chosen.send(file)));
+    match path_of(choice.await.ok().flatten()) {
+        Some(file) => home.save_backup(&file, passphrase).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+#[tauri::command]
+async fn restore_backup(app: AppHandle, home: State<'_, Home>, passphrase: String) -> Result<Option<usize>, Error> {
+    let passphrase = Secret::new(passphrase);
+    let (chosen, choice) = tokio::sync::oneshot::channel();
+    app.dialog().file().pick_file(|file| drop(chosen.send(file)));
+    match path_of(choice.await.ok().flatten()) {
+        Some(file) => home.restore_backup(&file, passphrase).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+fn path_of(file: Option<FilePath>) -> Option<PathBuf> {
+    file?.into_path().ok()
 }
 
 /// A request as a person wrote it.
@@ -249,7 +364,7 @@ async fn choose_ca_file(app: AppHandle) -> Option<String> {
     let (chosen, choice) = tokio::sync::oneshot::channel();
     let dialog = app.dialog().file().add_filter("Certificates", &["pem", "crt", "cer"]);
     dialog.pick_file(|file| drop(chosen.send(file)));
-    choice.await.ok()??.into_path().ok().map(|path| path.to_string_lossy().into_owned())
+    path_of(choice.await.ok()?).map(|path| path.to_string_lossy().into_owned())
 }
 
 #[tauri::command]

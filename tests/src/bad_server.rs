@@ -77,6 +77,9 @@ pub enum Behaviour {
     EndsWith(&'static str),
     /// Signs in, answers the roster, and then nothing more.
     FallsSilent,
+    /// Signs in, answers no ping until a second one has come, then the first of the two, and then nothing more: the link
+    /// broke behind that answer.
+    AnswersOldPing,
     /// Promises to keep sessions (XEP-0198), drops the line after the roster, and knows of nothing then.
     BreaksAndForgets,
     /// Keeps them, and drops the line again as soon as one goes on.
@@ -371,9 +374,17 @@ async fn signed_in<S: AsyncRead + AsyncWrite + Unpin>(line: &mut Line<S>, behavi
         line.until(">").await?;
         line.say(&format!("<enabled xmlns='{SESSIONS}' id='kept' resume='true' max='300'/>")).await?;
     }
+    let mut first_ping = None;
     loop {
         let request = line.until("</iq>").await?;
         let id = attribute(request.rsplit("<iq").next().unwrap_or_default(), "id");
+        if behaviour == Behaviour::AnswersOldPing && request.contains("urn:xmpp:ping") {
+            if let Some(first) = first_ping.replace(id) {
+                line.say(&format!("<iq type='result' id='{first}'/>")).await?;
+                return line.stay_silent().await;
+            }
+            continue;
+        }
         if !request.contains("jabber:iq:roster") {
             line.say(&format!("<iq type='result' id='{id}'/>")).await?;
             continue;

@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
@@ -22,6 +22,8 @@ pub struct Homewardctl {
     interface: String,
     namespace: Option<String>,
     password: Option<String>,
+    next_password: Option<String>,
+    log: Option<String>,
 }
 
 /// What one call came to.
@@ -64,7 +66,7 @@ impl Homewardctl {
     /// One whose state is in `folder`, limited to loopback.
     pub fn new(folder: impl Into<PathBuf>) -> Self {
         let (interface, password) = ("lo".to_owned(), Some(PASSWORD.to_owned()));
-        Self { folder: folder.into(), interface, namespace: None, password }
+        Self { folder: folder.into(), interface, namespace: None, password, next_password: None, log: None }
     }
 
     /// In a network namespace, limited to one of its interfaces.
@@ -78,6 +80,13 @@ impl Homewardctl {
     #[must_use]
     pub fn with_password(mut self, password: Option<&str>) -> Self {
         self.password = password.map(str::to_owned);
+        self
+    }
+
+    /// With the password of the account that the house moves to in its environment.
+    #[must_use]
+    pub fn with_next_password(mut self, password: &str) -> Self {
+        self.next_password = Some(password.to_owned());
         self
     }
 
@@ -100,9 +109,15 @@ impl Homewardctl {
             }
         };
         command.args(["--interface", &self.interface]).args(arguments).env("HOMEWARD_HOME", &self.folder);
-        command.env_remove("HOMEWARD_INTERFACES").env_remove("HOMEWARD_PASSWORD");
+        command.env_remove("HOMEWARD_INTERFACES").env_remove("HOMEWARD_PASSWORD").env_remove("HOMEWARD_NEXT_PASSWORD");
+        if let Some(password) = &self.next_password {
+            command.env("HOMEWARD_NEXT_PASSWORD", password);
+        }
         if let Some(password) = &self.password {
             command.env("HOMEWARD_PASSWORD", password);
+        }
+        if let Some(log) = &self.log {
+            command.env("HOMEWARD_LOG", log);
         }
         command.stdin(Stdio::null()).kill_on_drop(true);
         command
@@ -118,9 +133,25 @@ impl Homewardctl {
         ended(output.unwrap_or_else(|error| panic!("{arguments:?}: {error}")))
     }
 
+    /// Logs so much (`HOMEWARD_LOG`).
+    pub fn with_log(mut self, filter: &str) -> Self {
+        self.log = Some(filter.to_owned());
+        self
+    }
+
     /// Starts it and reads its lines as they come: `observe`.
     pub fn start(&self, arguments: &[&str]) -> Running {
+        self.spawn(self.command(arguments), arguments)
+    }
+
+    /// The same; it can be typed to, and its log is kept.
+    pub fn start_with_input(&self, arguments: &[&str]) -> Running {
         let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stderr(Stdio::piped());
+        self.spawn(command, arguments)
+    }
+
+    fn spawn(&self, mut command: Command, arguments: &[&str]) -> Running {
         command.stdout(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{arguments:?}: {error}"));
         let lines = BufReader::new(child.stdout.take().expect("piped")).lines();
@@ -150,6 +181,21 @@ impl Running {
     pub async fn line(&mut self) -> Value {
         let line = timeout(PATIENCE, self.lines.next_line()).await.expect("a line in time").expect("readable");
         serde_json::from_str(&line.expect("a line before the end")).expect("JSON")
+    }
+
+    /// Types to it.
+    ///
+    /// # Panics
+    /// When it does not read.
+    pub async fn types(&mut self, text: &str) {
+        let input = self.child.stdin.as_mut().expect("started with input");
+        input.write_all(text.as_bytes()).await.expect("it reads");
+    }
+
+    /// How it ended by itself, and what it logged.
+    pub async fn ends(self) -> Ended {
+        let output = timeout(DEADLINE, self.child.wait_with_output()).await.expect("an end in time");
+        ended(output.expect("a child of ours"))
     }
 
     /// Its exit code, once it has ended by itself.

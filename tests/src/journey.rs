@@ -12,7 +12,8 @@ use serde_json::json;
 use tokio::time::Instant;
 
 use crate::server::{self, PASSWORD, Server};
-use crate::window::{Scheme, Window};
+use crate::window::{SIZES, Scheme, Window};
+use crate::workspace;
 
 /// All that takes part; ends when dropped.
 pub struct Journey {
@@ -80,6 +81,25 @@ impl Journey {
             let file = format!("{}-{name}-{}.png", self.steps, self.scheme.name());
             self.window.picture(&folder.join(file)).await;
         }
+    }
+
+    /// Looks at the screen, in a large and in a small window: nothing on it may keep anybody out. Its pictures are kept in
+    /// `target/screens`.
+    ///
+    /// # Panics
+    /// When something on it is not accessible.
+    pub async fn looks(&self, name: &str) {
+        let folder = workspace().join("target/screens");
+        std::fs::create_dir_all(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let was = self.window.size().await;
+        for (width, height) in SIZES {
+            self.window.resize(width, height).await;
+            let violations = self.window.violations().await;
+            assert!(violations.is_empty(), "{name} at {width}x{height}: {violations:#?}");
+            let file = format!("{name}-{width}-{}.png", self.scheme.name());
+            self.window.picture(&folder.join(file)).await;
+        }
+        self.window.resize(was.0, was.1).await;
     }
 
     /// Whatever has Remote Access.
@@ -204,6 +224,7 @@ pub async fn open(scheme: Scheme, form: AccountForm, folder: &Path) -> Window {
         ("HOMEWARD_PREFILL_CA", form.ca.unwrap_or_default()),
     ];
     let window = Window::open(scheme, &folder.join("desk"), &environment).await;
-    window.resize(1280, 860).await;
+    let [(width, height), _] = SIZES;
+    window.resize(width, height).await;
     window
 }

@@ -140,8 +140,7 @@ pub async fn device(home: &Home, id: &str, what: &str, fits: impl Fn(&Device) ->
 pub async fn run_ended(home: &Home, id: &str) -> Run {
     until_within(home, &format!("the end of {id}'s run"), Duration::from_secs(60), |snapshot| {
         let run = snapshot.runs.iter().find(|run| run.id == id)?;
-        let going = matches!(run.state, RunState::Queued | RunState::Working | RunState::Undoing);
-        (!going).then(|| run.clone())
+        (!run.state.is_under_way()).then(|| run.clone())
     })
     .await
 }

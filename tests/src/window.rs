@@ -24,6 +24,9 @@ const LOOK: Duration = Duration::from_millis(25);
 const LOG_IN: &str =
     "printf throwaway | gnome-keyring-daemon --unlock --components=secrets > /dev/null 2>&1; exec \"$@\"";
 
+/// Width and height of the window, in pixels: as it opens, and small.
+pub const SIZES: [(u32, u32); 2] = [(1280, 860), (900, 640)];
+
 /// Light or dark, as the system would say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scheme {
@@ -168,10 +171,21 @@ impl Window {
         }
     }
 
-    /// Gives the window this size, in pixels.
+    /// Gives the window this size, in pixels, and waits until its content has it.
     pub async fn resize(&self, width: u32, height: u32) {
         let resized = self.driver().set_window_rect(0, 0, width, height).await;
         resized.unwrap_or_else(|error| panic!("the window cannot be resized: {error}"));
+        self.until(&format!("a content of {width}x{height}"), async || {
+            (self.size().await == (width, height)).then_some(())
+        })
+        .await;
+    }
+
+    /// The size of what is shown in the window, in pixels.
+    pub async fn size(&self) -> (u32, u32) {
+        let asked = self.driver().execute("return [innerWidth, innerHeight]", vec![]).await;
+        let size = asked.unwrap_or_else(|error| panic!("the window does not tell its size: {error}"));
+        serde_json::from_value(size.json().clone()).unwrap_or_else(|error| panic!("{:?}: {error}", size.json()))
     }
 
     async fn find(&self, selector: &str) -> WebDriverResult<Option<WebElement>> {

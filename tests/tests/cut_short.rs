@@ -279,3 +279,23 @@ fn of_a_device_that_is_elsewhere_no_account_is_taken_back() {
         assert!(lamp.requests().iter().all(|one| one.body != Some(json!({"jid": "", "credential": ""}))));
     });
 }
+
+#[test]
+fn the_terminal_undoes_what_was_cut_short_and_takes_an_account_back() {
+    alone(async || {
+        let house = House::new().await;
+        house.killed_at(posts_to(house.lamp().user_href().unwrap().path())).await;
+        let (lamp, ctl) = (house.lamp(), Homewardctl::new(house.folder.path()));
+        let nothing = (String::new(), String::new());
+        let undone = ctl.run(&["undo", lamp.di(), "--json"]).await.exits(0).json();
+        assert_eq!((&undone["result"], &undone["left"]), (&json!("undone"), &json!("signed-out")), "{undone}");
+        assert_eq!(house.holds(), nothing);
+        ctl.run(&["onboard", lamp.di(), "--allow-unencrypted", "--json"]).await.exits(0);
+        assert_ne!(house.holds(), nothing);
+        let taken = ctl.run(&["take-back", lamp.di(), "--json"]).await.exits(0).json();
+        assert_eq!(taken["result"], "undone", "{taken}");
+        assert_eq!(house.holds(), nothing);
+        let again = ctl.run(&["undo", lamp.di(), "--json"]).await.exits(2);
+        assert!(again.log.contains("nothing of this device can be undone"), "{again:#?}");
+    });
+}

@@ -301,7 +301,8 @@ fn a_device_that_wants_a_secured_session_is_shown_as_such_and_gets_nothing() {
         assert!(found.lan.unwrap().remote_access.unwrap().secured_only);
         lamp.forgets_requests();
         let run = house.stage.onboard(lamp.di()).await;
-        assert_eq!(failed_step(&run).unwrap().1, Code::SecuredOnly, "{run:#?}");
+        let RunState::Failed { error, .. } = &run.state else { panic!("{run:#?}") };
+        assert_eq!(error.code, Code::NotOwned, "{run:#?}");
         assert!(
             !lamp.requests().iter().any(|request| request.method.changes_things()),
             "something was written in clear text"

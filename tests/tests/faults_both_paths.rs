@@ -184,6 +184,10 @@ async fn an_older_press_does_not_follow_a_newer_one_over_the_other_path() {
     let older = house.switches(LAMP, LIGHT, false);
     fired.wait().await;
     house.link.refuse().await;
+    // Before it is known, the next one would go the same way.
+    house
+        .when("the link is lost", AT_ONCE, |snapshot| matches!(snapshot.connection, Connection::Suspended { .. }))
+        .await;
     lamp.loses(0, 1);
     let newer = house.switches(LAMP, LIGHT, true);
     newer.outcome(AT_ONCE).await.unwrap();

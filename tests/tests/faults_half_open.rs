@@ -2,14 +2,19 @@
 //! seconds, whichever way died.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 use homeward_core::view::Connection;
 use homeward_core::{Code, Event};
+use homeward_protocol::secret::Secret;
 use homeward_tests::alone;
+use homeward_tests::bad_server::{self, BadServer, Behaviour};
 use homeward_tests::fault_proxy::{BOTH, Direction};
 use homeward_tests::remote_house::{LIGHT, RemoteHouse, SWITCH, assert_honest};
-use homeward_tests::server::Kind;
+use homeward_tests::server::{Kind, form_for};
+use homeward_tests::stage::{connection, open_home, until_within};
 use tokio::time::{Instant, sleep_until, timeout};
 
 /// What the specification of our own behaviour says, and not a moment more.
@@ -91,6 +96,33 @@ fn a_sleep_that_the_connection_outlived_costs_nothing() {
     });
 }
 
+#[test]
+fn an_answer_to_a_ping_from_before_the_sleep_proves_nothing() {
+    alone(async || {
+        let bad = BadServer::start(Behaviour::AnswersOldPing).await;
+        let folder = tempfile::tempdir().unwrap();
+        let slept = Arc::new(AtomicU64::new(0));
+        let sleeps = Arc::clone(&slept);
+        let home = open_home(folder.path().to_owned(), |config| {
+            config.wall_clock =
+                Arc::new(move || SystemTime::now() + Duration::from_secs(sleeps.load(Ordering::Relaxed)));
+        })
+        .await;
+        let form = form_for("ada@home.test", bad.address.port(), &bad.ca_file());
+        home.set_account(&form, Some(Secret::new(bad_server::PASSWORD))).await.unwrap();
+        connection(&home, "signed in", |connection| matches!(connection, Connection::Connected { .. })).await;
+        slept.store(3_600, Ordering::Relaxed);
+        // Two seconds between two looks at the clock, then a ping; this link's round trip is not known.
+        until_within(&home, "the loss", Duration::from_secs(9), |snapshot| {
+            matches!(snapshot.connection, Connection::Suspended { .. }).then_some(())
+        })
+        .await;
+        let pings = bad.heard().matches("urn:xmpp:ping").count();
+        assert_eq!(pings, 2, "one at the sign-in, which is answered too late, and one after the sleep");
+        home.close().await;
+    });
+}
+
 async fn one_way(direction: Direction, kind: Kind) {
     let house = RemoteHouse::forgetful(kind).await;
     house.watches(&["lamp"]).await;
@@ -129,8 +161,13 @@ fn a_server_that_freezes_is_noticed_and_its_thaw_too() {
         house.server.freeze();
         let why = house.loses_its_link(NOTICED_WITHIN).await;
         assert_eq!(why.code, Code::Silent, "{why:?}");
+        // The devices notice it too, each at its own time. A press between the thaw and that moment would find one that leaves.
+        for device in house.devices.devices() {
+            device.wait_for_status("Error").await.unwrap();
+        }
         house.server.thaw();
         house.home.try_now();
+        house.devices_return(Duration::from_secs(30)).await;
         house.is_whole(Duration::from_secs(30)).await;
         house.works_again("lamp", LIGHT).await;
     });

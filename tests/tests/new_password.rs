@@ -11,7 +11,10 @@ use homeward_core::view::{Knowers, Layer, LayerState, OnboardChoice, Presence, R
 use homeward_protocol::secret::Secret;
 use homeward_simulator::{Kind as Appliance, Scenario};
 use homeward_tests::alone;
+use homeward_tests::cli::Homewardctl;
+use homeward_tests::house::{House, KEYS};
 use homeward_tests::remote_house::{LIGHT, RemoteHouse, SWITCH};
+use homeward_tests::secrets;
 use homeward_tests::server::{Kind, PASSWORD, Server};
 use homeward_tests::stage::{run_ended, until_within};
 use xtask::servers::Options;
@@ -102,10 +105,37 @@ fn nobody_is_shut_out_who_was_not_named_and_the_same_password_is_none() {
         let house = house(Kind::Prosody, true).await;
         for (password, named) in [(NEW, choices(&house, &["lamp"])), (PASSWORD, choices(&house, &["lamp", "plug"]))] {
             let refused = house.home.change_password(Secret::new(password), named, Vec::new()).await;
-            assert_eq!(refused.unwrap_err().code, Code::RequestInvalid);
+            assert_eq!(refused.unwrap_err().code, Code::NotNow);
         }
         assert!(opens(&house, PASSWORD).await);
         assert_eq!(held(&house, "lamp"), STANDARD.encode(PASSWORD));
+    });
+}
+
+#[test]
+fn the_terminal_changes_it_for_whoever_is_here_and_shuts_out_only_who_is_named() {
+    alone(async || {
+        let server =
+            Server::start_with(Kind::Prosody, Options { modules: vec!["register".to_owned()], ..Options::default() })
+                .await;
+        let house = House::at(server, |scenario, _| scenario, |_| ()).await;
+        house.finds().await;
+        for key in KEYS {
+            house.onboards(key).await;
+        }
+        house.home.close().await;
+        house.devices.device("plug").goes_away();
+        let ctl = Homewardctl::new(house.folder.path()).with_next_password(NEW).with_log("trace");
+        let change = ["account", "change-password", "--allow-unencrypted", "--json", "--timeout", "6"];
+        ctl.run(&change).await.exits(2);
+        assert_eq!(house.held("lamp").1, PASSWORD, "the plug was not named");
+        let plug = house.id("plug");
+        let changed = ctl.run(&[&change[..], &["--leave-out", &plug]].concat()).await.exits(0);
+        assert_eq!((house.held("lamp").1.as_str(), house.held("plug").1.as_str()), (NEW, PASSWORD));
+        let secrets = [PASSWORD.as_bytes(), NEW.as_bytes()];
+        secrets::are_nowhere(&secrets, house.folder.path(), &[("out", &changed.output), ("log", &changed.log)]);
+        let ctl = Homewardctl::new(house.folder.path()).with_password(Some(NEW));
+        ctl.run(&["get", &house.id("lamp"), "/light", "--via", "xmpp"]).await.exits(0);
     });
 }
 
@@ -163,7 +193,7 @@ fn nothing_is_changed_while_a_device_is_being_given_the_old_one() {
         house.home.onboard(choices(&house, &["plug"])).await.unwrap();
         let both = choices(&house, &["lamp", "plug"]);
         let refused = house.home.change_password(Secret::new(NEW), both.clone(), Vec::new()).await;
-        assert_eq!(refused.unwrap_err().code, Code::RequestInvalid);
+        assert_eq!(refused.unwrap_err().code, Code::NotNow);
         plug.slow(Duration::ZERO);
         run_ended(&house.home, plug.di()).await;
         assert!(opens(&house, PASSWORD).await);

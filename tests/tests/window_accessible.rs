@@ -10,7 +10,7 @@ use homeward_simulator::{Kind, Scenario};
 use homeward_tests::bad_server::{BadServer, Behaviour, PASSWORD};
 use homeward_tests::journey::{self, Journey};
 use homeward_tests::server::form_for;
-use homeward_tests::window::{Scheme, Window};
+use homeward_tests::window::{SIZES, Scheme, Window};
 use homeward_tests::{alone, workspace};
 use xtask::servers::ServerCertificate;
 
@@ -20,9 +20,6 @@ struct Audit {
     found: Vec<String>,
     scheme: Scheme,
 }
-
-/// Width and height of the window: as it opens, and small.
-const SIZES: [(u32, u32); 2] = [(900, 640), (1280, 860)];
 
 impl Drop for Audit {
     /// Said also where the journey itself stops in the middle.

@@ -24,7 +24,7 @@ describe("the address", () => {
     ["#/device", true, { is: "home" }],
     ["#/nowhere", true, { is: "home" }],
   ] as const)("%s (account: %s)", (hash, hasAccount, expected) => {
-    expect(screenAt(hash, hasAccount)).toEqual(expected);
+    expect(screenAt(hash, hasAccount, false)).toEqual(expected);
   });
 });
 
@@ -120,7 +120,11 @@ describe("the settings", () => {
     const host = new FakeHost(signedIn());
     host.change("sofa-glow", (device) => ({
       ...device,
-      credential: device.credential && { ...device.credential, certain: false },
+      credential: device.credential && {
+        ...device.credential,
+        certain: false,
+        rotatedAtMs: Date.UTC(2026, 10, 20, 10),
+      },
     }));
     await openWindow(host, "#/settings");
     const lamp = at("knows-reading-lamp");
@@ -130,9 +134,32 @@ describe("the settings", () => {
     expect(at("knows-living-room-heat").dataset.is).toBe("encrypted");
     expect(at("knows-sofa-glow").dataset.is).toBe("unsure");
     expect(at("knows-sofa-glow").textContent).toContain("Unsure");
+    expect(at("knows-sofa-glow").textContent).toContain("its password was changed on 20 November 2026");
+    expect(lamp.textContent).not.toContain("its password was changed");
     expect(maybe("knows-cabin-heater")).toBeNull();
     expect(maybe("knows-nobody")).toBeNull();
     expect(await violations()).toEqual([]);
+  });
+
+  it("give another password to all that have an account of their own and are here", async () => {
+    const host = new FakeHost(signedIn());
+    const owning = (id: string, here: boolean) =>
+      host.change(id, (device) => ({
+        ...device,
+        lan: here ? device.lan : null,
+        credential: device.credential && { ...device.credential, own: true },
+      }));
+    owning("reading-lamp", true);
+    owning("sofa-glow", false);
+    await openWindow(host, "#/settings");
+    await fireEvent.click(at("rotate-all"));
+    expect(await violations()).toEqual([]);
+    expect(at("rotate-now").textContent).toContain("Reading lamp");
+    expect(at("rotate-away").textContent).toContain("Sofa glow");
+    await fireEvent.click(at("rotate-allow"));
+    await fireEvent.click(at("rotate-go"));
+    await waitFor(() => expect(host.asked).toContain("renewPasswords reading-lamp!"));
+    await waitFor(() => expect(maybe("rotate-dialog")).toBeNull());
   });
 
   it("say so where no device has the password from here", async () => {

@@ -11,9 +11,18 @@ import type { Numbered } from "./host/bindings/Numbered";
 import type { Observed } from "./host/bindings/Observed";
 import type { OnboardChoice } from "./host/bindings/OnboardChoice";
 import type { Run } from "./host/bindings/Run";
+import type { TakeoverMethod } from "./host/bindings/TakeoverMethod";
 import type { JsonValue } from "./host/bindings/serde_json/JsonValue";
 import { asFailure, type Host } from "./host/host";
 import { apply, ask, drop, settle, stateOf, withAsked, type HomeState } from "./state";
+
+/** A device that the person is making theirs, and what follows once it has its new id. */
+export type Owning = {
+  id: string;
+  name: string;
+  methods: readonly TakeoverMethod[];
+  then: (newId: string) => void;
+};
 
 export type Opening = { is: "opening" } | { is: "open" } | { is: "broken"; failure: Failure };
 
@@ -29,6 +38,9 @@ export class Home {
   notices = $state.raw<readonly { id: number; failure: Failure }[]>([]);
   /** Devices whose account was asked back in this window: a run does not say of itself that it is no undo. */
   askedBack = $state.raw<ReadonlySet<string>>(new Set());
+
+  /** The device of which the window asks whether it shall become ours. */
+  owning = $state.raw<Owning | null>(null);
 
   #state = $state.raw<HomeState | null>(null);
   /** Events that came while a snapshot was under way. */
@@ -133,6 +145,11 @@ export class Home {
     };
   }
 
+  /** Asks whether the device shall become ours; its methods are kept, for it is another device afterwards. */
+  own({ id, name, lan }: Device, then: (newId: string) => void): void {
+    this.owning = { id, name, methods: lan?.methods ?? [], then };
+  }
+
   /** Its run tells how it goes. */
   async takeAccountBack(id: string): Promise<void> {
     const again = this.askedBack.has(id);
@@ -154,6 +171,28 @@ export class Home {
     return this.#begin(choices, () => this.host.changePassword(password, choices, leftOut));
   }
 
+  /** Each with an account of its own. */
+  onboardWithOwnAccounts(choices: OnboardChoice[]): Promise<boolean> {
+    return this.attempt(() => this.#begin(choices, () => this.host.onboardWithOwnAccounts(choices)));
+  }
+
+  /** Each has an account of its own. */
+  renewPasswords(choices: OnboardChoice[]): Promise<boolean> {
+    return this.attempt(() => this.#begin(choices, () => this.host.renewPasswords(choices)));
+  }
+
+  moveDevices(choices: OnboardChoice[]): Promise<boolean> {
+    return this.attempt(() => this.#begin(choices, () => this.host.moveDevices(choices)));
+  }
+
+  /** Again what its run was to bring about. */
+  retry({ id, jid, whose }: Run, allowUnencrypted: boolean): Promise<boolean> {
+    const choices = [{ id, allowUnencrypted }];
+    if (whose === "own-renewed") return this.renewPasswords(choices);
+    if (whose === "own") return this.onboardWithOwnAccounts(choices);
+    return this.state.moving?.account.jid === jid ? this.moveDevices(choices) : this.onboard(choices);
+  }
+
   async #begin(choices: OnboardChoice[], command: () => Promise<Run[]>): Promise<void> {
     this.#dropAskedBack(choices.map(({ id }) => id));
     const begun = await command();
@@ -171,6 +210,13 @@ export class Home {
     return this.attempt(async () => {
       const account = await this.host.setAccount(form, password);
       this.#state = { ...this.state, account };
+    });
+  }
+
+  async beginMove(form: AccountForm, password: string | null): Promise<boolean> {
+    return this.attempt(async () => {
+      const moving = await this.host.beginMove(form, password);
+      this.#state = { ...this.state, moving: this.state.moving ?? moving };
     });
   }
 

@@ -16,7 +16,7 @@ import type { Host } from "./host/host";
 /** The app's own host; in a plain browser under `vite`, a home that is made up. */
 async function hostHere(): Promise<Host> {
   if (__DRAFT__ && !("__TAURI_INTERNALS__" in window)) {
-    const { draftHost } = await import("./host/fake");
+    const { draftHost } = await import("./host/fake-drafts");
     return draftHost(new URLSearchParams(location.search));
   }
   const { tauri } = await import("./host/tauri");

@@ -5,15 +5,17 @@ export type DeviceTab = (typeof deviceTabs)[number];
 /** The address after # as a screen, so that links are links and back is back. Pure. */
 export type Screen =
   | { is: "welcome" }
-  | { is: "wizard"; at: "account" | "add" }
+  | { is: "wizard"; at: "account" | "add" | "move" }
   | { is: "home" }
   | { is: "device"; id: string; tab: DeviceTab }
-  | { is: "settings" };
+  | { is: "settings" }
+  | { is: "move" };
 
-export function screenAt(hash: string, hasAccount: boolean): Screen {
+export function screenAt(hash: string, hasAccount: boolean, isMoving: boolean): Screen {
   const [first = "", second, third] = hash.replace(/^#\/?/, "").split("/");
   if (first === "add" || first === "account") return { is: "wizard", at: first };
   if (!hasAccount) return { is: "welcome" };
+  if (first === "move") return isMoving ? { is: "move" } : { is: "wizard", at: "move" };
   if (first === "settings") return { is: "settings" };
   if (first === "device" && second) {
     return { is: "device", id: decoded(second), tab: deviceTabs.find((tab) => tab === third) ?? "controls" };

@@ -57,6 +57,7 @@ describe("events", () => {
       state: { is: "queued" as const },
       startedAtMs: 1,
       undo: null,
+      whose: "house" as const,
       jid: "m@h",
       server: "h",
       port: 5222,

@@ -11,10 +11,12 @@ import type { Connection } from "./host/bindings/Connection";
 import type { Device } from "./host/bindings/Device";
 import type { Error as Failure } from "./host/bindings/Error";
 import type { Keyring } from "./host/bindings/Keyring";
+import type { Move } from "./host/bindings/Move";
 import type { Numbered } from "./host/bindings/Numbered";
 import type { Run } from "./host/bindings/Run";
 import type { Search } from "./host/bindings/Search";
 import type { Snapshot } from "./host/bindings/Snapshot";
+import type { Takeover } from "./host/bindings/Takeover";
 import type { Wish } from "./host/bindings/Wish";
 import type { JsonValue } from "./host/bindings/serde_json/JsonValue";
 
@@ -25,8 +27,12 @@ export type HomeState = {
   account: Account | null;
   keyring: Keyring;
   connection: Connection;
+  /** The move to another account that is under way. */
+  moving: Move | null;
   check: AccountCheck | null;
   runs: ReadonlyMap<string, Run>;
+  /** Transfers of ownership, by the ids that the devices had. */
+  takeovers: ReadonlyMap<string, Takeover>;
   prefill: AccountForm | null;
   /** Asked in this window, and not in the home's own words yet: the knob turns hollow at once. */
   asked: ReadonlyMap<string, Asked>;
@@ -48,11 +54,12 @@ export const formOf = ({ jid, server, port, ca, pin }: Account): AccountForm => 
 export type Asked = { device: string; href: string; wish: Wish; settled: boolean; turn: number };
 
 export function stateOf(snapshot: Snapshot): HomeState {
-  const { devices, runs, ...rest } = snapshot;
+  const { devices, runs, takeovers, ...rest } = snapshot;
   return {
     ...rest,
     devices: new Map(devices.map((device) => [device.id, device])),
     runs: new Map(runs.map((run) => [run.id, run])),
+    takeovers: new Map(takeovers.map((takeover) => [takeover.id, takeover])),
     asked: new Map(),
   };
 }
@@ -92,9 +99,15 @@ export function apply(state: HomeState, batch: readonly Numbered[]): Applied {
       case "connection-changed":
         next.connection = event.connection;
         break;
+      case "move-changed":
+        next.moving = event.moving;
+        break;
       case "run-changed":
         runs ??= new Map(state.runs);
         runs.set(event.run.id, event.run);
+        break;
+      case "takeover-changed":
+        next.takeovers = new Map(next.takeovers).set(event.takeover.id, event.takeover);
         break;
     }
   }

@@ -35,6 +35,7 @@ export const cutShort = (id: string, undo: Run["undo"] = "everything"): Run => {
     state: { is: "failed", error, left: "unknown" },
     startedAtMs: Date.UTC(2026, 9, 12, 10),
     undo,
+    whose: "house",
     jid: account.jid,
     server: account.server,
     port: account.port,

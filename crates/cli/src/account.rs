@@ -1,4 +1,4 @@
-//! `account set | check | show`.
+//! `account set | check | show | change-password`.
 
 use std::time::{Duration, Instant};
 
@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::arguments::{AccountCommand, AccountSet, Common};
 use crate::certificate::{self, CertificateShown};
+use crate::change_password;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, word};
 use crate::password;
@@ -70,6 +71,7 @@ impl LayerLine {
 pub(crate) async fn run(common: &Common, command: &AccountCommand, output: &Output) -> Result<Exit, Failure> {
     match command {
         AccountCommand::Set(form) => set(common, form, *output).await,
+        AccountCommand::ChangePassword(options) => change_password::run(common, options, *output).await,
         AccountCommand::Check => {
             with_home(common, Server::StayAway, async |home, patience| check(common, home, patience, *output).await)
                 .await
@@ -98,20 +100,20 @@ fn show(account: Account, output: Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-async fn set(common: &Common, set: &AccountSet, output: Output) -> Result<Exit, Failure> {
-    let form = AccountForm {
+/// The form that the options make.
+pub(crate) fn form_of(set: &AccountSet) -> AccountForm {
+    AccountForm {
         jid: set.jid.clone(),
         server: set.server.clone().unwrap_or_default(),
         port: set.port.clone().unwrap_or_default(),
         ca: set.ca.as_ref().map(|file| file.to_string_lossy().into_owned()),
         pin: set.pin.clone(),
-    };
-    let given = match password::given(common.password_stdin)? {
-        Some(given) => Some(given),
-        None => password::asked(set.jid.trim())?,
-    };
-    // Standard input has been read: it holds no second password.
-    let common = Common { password_stdin: false, interfaces: common.interfaces.clone(), ..*common };
+    }
+}
+
+async fn set(common: &Common, set: &AccountSet, output: Output) -> Result<Exit, Failure> {
+    let form = form_of(set);
+    let (given, common) = password::of_account(common, &set.jid)?;
     with_home(&common, Server::StayAway, async |home, _| {
         let account = home.set_account(&form, given).await?;
         if let Keyring::Unavailable { details } = home.snapshot().keyring {

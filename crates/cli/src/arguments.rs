@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use homeward_core::crudn::{Href, Method, Request};
-use homeward_core::view::Via;
+use homeward_core::view::{TakeoverMethod, Via};
 use serde_json::Value;
 
 const ENVIRONMENT: &str = "\
@@ -13,6 +13,8 @@ Environment:
   HOMEWARD_HOME        the folder of all state (default: where the app keeps its own)
   HOMEWARD_INTERFACES  the interfaces to use, comma-separated; --interface takes its place
   HOMEWARD_PASSWORD    the account's password, instead of the keyring's
+  HOMEWARD_NEXT_PASSWORD  the password of the account that the house moves to, instead of the keyring's; or the one
+                       that `account change-password` gives
   HOMEWARD_LOG         what the log on standard error shows (default: warn)
 
 Exit codes:
@@ -62,8 +64,8 @@ pub(crate) enum Command {
     /// Search the local network until the timeout (Ctrl-C ends the search early), and print what was found
     #[command(
         after_help = "JSON: an array of {di, name, deviceType, manufacturer, addresses, remoteAccess, security, \
-        resources}.\nremoteAccess is null or {address, port, status, errorReason}; security is none, unowned, ours or \
-        owned-by-another."
+        resources}.\nremoteAccess is null or {address, port, status, errorReason}; security is none, unowned, in-transfer, \
+        ours, reset-needed or owned-by-another."
     )]
     Discover,
     /// The XMPP account that the devices get, and with which they are controlled
@@ -76,6 +78,40 @@ pub(crate) enum Command {
         undone;\nresults: onboarded, failed, cancelled. Ctrl-C cancels: what was written is put back where possible."
     )]
     Onboard(Onboard),
+    /// Move the house to another account, one device at a time: whoever has not moved works on with the old one
+    #[command(subcommand)]
+    Move(MoveCommand),
+    /// Put back what a device had before its last set-up, also one that was cut short
+    #[command(after_help = "JSON: {di, result, left, code, message}; result: undone or failed.")]
+    Undo(OneDevice),
+    /// Take the account back from a device: its server and account are cleared
+    #[command(after_help = "JSON: {di, result, left, code, message}; result: undone or failed.")]
+    TakeBack(OneDevice),
+    /// Keep an account that you have at hand, at the house's server, for one device: `onboard --own-accounts` gives it to that
+    /// device, and makes none. Its password comes from HOMEWARD_PASSWORD, --password-stdin or a prompt
+    #[command(after_help = "JSON: {di, result}; result: kept.")]
+    AccountFor(AccountFor),
+    /// Give devices that have an account of their own another password for it, each by itself, on their own network: one that
+    /// does not take it works on with the one that it has. With --all: every device that has one
+    #[command(after_help = "JSON: as for onboard.")]
+    Rotate(Which),
+    /// End the account that a lost device has for itself, wherever the device is
+    #[command(after_help = "JSON: {di, result}; result: shut-out.")]
+    ShutOut(OneDevice),
+    /// Make a secured device yours, so that it takes an account from you, and what is asked of it is encrypted
+    #[command(
+        after_help = "JSON: lines {di, step, …} as they happen, last {di, result, newDi}; steps: asking, pin-needed, \
+        opening, owner, key, owned, access, ready, proving; results: owned, failed, cancelled.\nThe device has another id \
+        afterwards. Its key is in this computer's keyring; without one no device is taken over."
+    )]
+    Own(Own),
+    /// Finish what `own` could not finish, where the device was yours already
+    FinishOwn(OneDevice),
+    /// Give a device of yours up: it forgets you, its account and all that it was given
+    GiveUp(OneDevice),
+    /// The keys of the devices that are yours, in an encrypted file: whoever has it and its passphrase owns the devices
+    #[command(subcommand)]
+    Backup(BackupCommand),
     /// The devices of the account, and what else answers on the local network
     #[command(after_help = "JSON: an array of {di, jid, deviceType, name, presence, lastSeen, paths, latencyMs}.\n\
         presence is online, offline or remembered (from an earlier day); lastSeen is RFC 3339 in UTC, or null;\npaths \
@@ -115,6 +151,55 @@ pub(crate) enum AccountCommand {
     /// Show the saved account
     #[command(after_help = "JSON: {jid, server, port, ca}; pin, too, where one certificate alone is trusted.")]
     Show,
+    /// Give the account another password: at the server, here, and on every device that knows it and answers on this network.
+    /// Whoever else knows it has to be left out by name, and is shut out. It comes from HOMEWARD_NEXT_PASSWORD or a prompt
+    #[command(after_help = "JSON: as for `onboard`.")]
+    ChangePassword(ChangePassword),
+}
+
+/// Who gets another password, and how it may go to them.
+#[derive(Debug, Args)]
+pub(crate) struct ChangePassword {
+    /// A device that does not get it, and is shut out; may be given several times
+    #[arg(long = "leave-out", value_name = "DI")]
+    pub(crate) left_out: Vec<String>,
+    /// Let the password cross this network in clear text, to devices that offer no encryption
+    #[arg(long)]
+    pub(crate) allow_unencrypted: bool,
+}
+
+/// What to do with a move to another account.
+#[derive(Debug, Subcommand)]
+pub(crate) enum MoveCommand {
+    /// Begin: check the new account, and save it beside the old one. Nothing is changed on any device. The new account's
+    /// password comes from HOMEWARD_PASSWORD, --password-stdin or a prompt, and goes to the keyring
+    To(AccountSet),
+    /// Show who has moved, and how the others can be moved now
+    #[command(after_help = MOVERS)]
+    Status,
+    /// Give devices the new account: on the local network, or else over the old account, where both are at one server
+    #[command(after_help = "JSON: as for `onboard`. --all: all that can be moved now.")]
+    Devices(Which),
+    /// End the move: the house has the new account from now on
+    #[command(after_help = MOVERS)]
+    Finish(MoveFinish),
+    /// Stay with the old account after all; only where no device has the new one
+    Stop,
+}
+
+const MOVERS: &str = "JSON: {from, to, moved, here, overAccount, elsewhere}: JIDs, and devices' ids. here: they answer on \
+    this network; overAccount: they can be\nmoved over the old account; elsewhere: they stay where they are for now. After \
+    `finish`, to is null.";
+
+/// How a move is ended.
+#[derive(Debug, Args)]
+pub(crate) struct MoveFinish {
+    /// A device that keeps the old account, and is shown no longer; may be given several times
+    #[arg(long = "leave-out", value_name = "DI")]
+    pub(crate) left_out: Vec<String>,
+    /// Delete the old account at its server before: whoever has its password has nothing of it any more
+    #[arg(long)]
+    pub(crate) delete_old: bool,
 }
 
 /// A new account.
@@ -139,9 +224,19 @@ pub(crate) struct AccountSet {
     pub(crate) pin: Option<String>,
 }
 
-/// Which devices to onboard, and how.
+/// What devices are onboarded, and with which account.
 #[derive(Debug, Args)]
 pub(crate) struct Onboard {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Give each device an account of its own, made at the server: what one device knows opens nothing else
+    #[arg(long)]
+    pub(crate) own_accounts: bool,
+}
+
+/// Which devices are to get an account, and how it may go to them.
+#[derive(Debug, Args)]
+pub(crate) struct Which {
     /// The devices' ids, in any case
     #[arg(value_name = "DI", required_unless_present = "all", conflicts_with = "all")]
     pub(crate) dis: Vec<String>,
@@ -151,6 +246,77 @@ pub(crate) struct Onboard {
     /// Let the account's password cross this network in clear text, to devices that offer no encryption
     #[arg(long)]
     pub(crate) allow_unencrypted: bool,
+}
+
+/// Which device to take over, and how.
+#[derive(Debug, Args)]
+pub(crate) struct Own {
+    /// The device's id, in any case
+    pub(crate) di: String,
+    /// How: with the PIN that it shows, or by just doing it, where anybody on this network may listen at that moment
+    /// (default: the PIN where the device has one)
+    #[arg(long, value_name = "METHOD", value_enum)]
+    pub(crate) method: Option<OwnMethod>,
+    /// Read the PIN from standard input, a line each time that it is asked for, where nobody sits at a terminal
+    #[arg(long, conflicts_with = "password_stdin")]
+    pub(crate) pin_stdin: bool,
+}
+
+/// An account, and the device that is to have it.
+#[derive(Debug, Args)]
+pub(crate) struct AccountFor {
+    /// The device's id, in any case
+    pub(crate) di: String,
+    /// The account, as user@domain
+    #[arg(long)]
+    pub(crate) jid: String,
+}
+
+/// A device that has something from us.
+#[derive(Debug, Args)]
+pub(crate) struct OneDevice {
+    /// The device's id, in any case
+    pub(crate) di: String,
+}
+
+/// What to do with a backup. The passphrase comes from HOMEWARD_PASSPHRASE, --passphrase-stdin or a prompt.
+#[derive(Debug, Subcommand)]
+pub(crate) enum BackupCommand {
+    /// Write the keys of all devices that are yours
+    #[command(after_help = "JSON: {result: saved, devices}.")]
+    Save(BackupFile),
+    /// Own the devices of a backup from this computer, too
+    #[command(after_help = "JSON: {result: restored, devices}.")]
+    Restore(BackupFile),
+}
+
+/// A backup.
+#[derive(Debug, Args)]
+pub(crate) struct BackupFile {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Read the passphrase from the first line of standard input
+    #[arg(long, conflicts_with = "password_stdin")]
+    pub(crate) passphrase_stdin: bool,
+}
+
+/// How a device is taken over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OwnMethod {
+    /// With the PIN that the device shows
+    Pin,
+    /// Without
+    JustWorks,
+}
+
+impl From<OwnMethod> for TakeoverMethod {
+    fn from(method: OwnMethod) -> Self {
+        match method {
+            OwnMethod::Pin => TakeoverMethod::Pin,
+            OwnMethod::JustWorks => TakeoverMethod::JustWorks,
+        }
+    }
 }
 
 /// A resource of a device, and what to show of the request.
@@ -362,6 +528,7 @@ mod tests {
             &["get", "ab", "/light", "--via", "carrier-pigeon"],
             &["onboard"],
             &["onboard", "ab", "--all"],
+            &["move", "devices", "--all", "--own-accounts"],
             &["observe", "ab", "/light", "--count", "0"],
             &["discover", "--timeout", "0"],
             &["discover", "--timeout", "-1"],

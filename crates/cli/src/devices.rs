@@ -141,6 +141,7 @@ mod tests {
             model: None,
             about: Vec::new(),
             credential: None,
+            owned: None,
             lan: None,
             remote: Some(OnRemote { jid: "home@home.test/OIC/1.0/oic.d.light/AB".into(), available, contact: false }),
             presence: if available { Presence::Online } else { Presence::Remembered },

@@ -36,9 +36,21 @@ impl Exit {
             | Code::PasswordNotChanged
             | Code::OldPasswordWorks
             | Code::PasswordUnsure
+            | Code::AccountNotDeleted
+            | Code::AccountNotMade
+            | Code::OtherServer
             | Code::NoRemoteAccess
             | Code::ConsentNeeded
             | Code::SecuredOnly
+            | Code::OwnedByAnother
+            | Code::InTransfer
+            | Code::MethodNotOffered
+            | Code::PinWrong
+            | Code::NotOwned
+            | Code::DeviceNotProven
+            | Code::KeyMissing
+            | Code::PassphraseWrong
+            | Code::BackupInvalid
             | Code::DeviceReportsError
             | Code::IdentityMismatch
             | Code::NotPutBack
@@ -56,6 +68,8 @@ impl Exit {
             | Code::AddressInvalid
             | Code::InterfaceUnknown
             | Code::RequestInvalid
+            | Code::NotNow
+            | Code::PassphraseWeak
             | Code::StoreFailed => Exit::Usage,
             Code::DnsFailed
             | Code::TcpRefused

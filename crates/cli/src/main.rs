@@ -4,19 +4,25 @@
 
 mod account;
 mod arguments;
+mod backup;
 mod certificate;
+mod change_password;
 mod devices;
 mod discover;
 mod exchange;
 mod exit;
 mod interrupt;
+mod moving;
 mod observe;
 mod onboard;
 mod output;
+mod own;
 mod password;
 mod progress;
 mod request;
+mod rotate;
 mod start;
+mod way_back;
 mod words;
 
 use std::process::ExitCode;
@@ -26,6 +32,7 @@ use clap::Parser as _;
 use arguments::{Arguments, Command};
 use exit::{Exit, Failure};
 use output::Output;
+use way_back::WayBack;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -56,6 +63,16 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failure> {
         Command::Discover => discover::run(common, output).await,
         Command::Account(command) => account::run(common, command, output).await,
         Command::Onboard(options) => onboard::run(common, options, output).await,
+        Command::Move(command) => moving::run(common, command, output).await,
+        Command::Undo(options) => way_back::run(common, options, WayBack::Undo, output).await,
+        Command::TakeBack(options) => way_back::run(common, options, WayBack::TakeBack, output).await,
+        Command::AccountFor(options) => own::account_for(common, options, output).await,
+        Command::Rotate(options) => rotate::run(common, options, output).await,
+        Command::ShutOut(options) => own::shut_out(common, options, output).await,
+        Command::Own(options) => own::run(common, options, output).await,
+        Command::FinishOwn(options) => own::finish(common, options, output).await,
+        Command::GiveUp(options) => own::give_up(common, options, output).await,
+        Command::Backup(command) => backup::run(common, command, output).await,
         Command::Devices => devices::run(common, output).await,
         Command::Get(asking) => request::run(common, asking.target.request(), asking.show, output).await,
         Command::Post(target) => request::run(common, target.post(), target.show, output).await,

@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use homeward_core::view::{Device, OnboardChoice, Run, Step};
+use homeward_core::view::{Device, OnboardChoice, Run, RunState, Step};
 use homeward_core::{Code, Error, Event, Home};
 use tokio::time::{Instant, timeout_at};
 
-use crate::arguments::{Common, Onboard};
+use crate::arguments::{Common, Onboard, Which};
 use crate::exit::{Exit, Failure};
 use crate::interrupt::Interrupt;
 use crate::output::{Output, word};
@@ -25,7 +25,7 @@ const QUIET: Duration = Duration::from_millis(5500);
 pub(crate) async fn run(common: &Common, options: &Onboard, output: &Output) -> Result<Exit, Failure> {
     with_home(common, Server::Connect, async |home, patience| {
         let mut interrupt = Interrupt::listen();
-        let wanted = Wanted::of(options);
+        let wanted = Wanted::of(&options.which);
         let find = async {
             search(home)?;
             home.connected(patience.left()).await?;
@@ -38,19 +38,22 @@ pub(crate) async fn run(common: &Common, options: &Onboard, output: &Output) -> 
         }
         home.stop_search();
         let (ids, missing) = wanted.among(&home.devices())?;
-        let mut watch = Watch { home, output: *output, devices: BTreeMap::new(), printed: Ok(()) };
-        let choices = ids.iter().map(|id| OnboardChoice {
-            id: id.clone(),
-            allow_unencrypted: options.allow_unencrypted,
-        });
-        watch.begin(choices.collect(), missing).await?;
+        let mut watch = Watch::new(home, *output);
+        watch.are_missing(missing);
+        let choices = watch.choose(ids, &options.which);
+        if !choices.is_empty() {
+            match options.own_accounts {
+                true => home.onboard_with_own_accounts(choices).await?,
+                false => home.onboard(choices).await?,
+            };
+        }
         watch.until_all_have_ended(&mut interrupt).await
     })
     .await
 }
 
 /// Which devices are meant.
-enum Wanted {
+pub(crate) enum Wanted {
     /// All with Remote Access.
     All,
     /// These, by id in lower case, each once.
@@ -58,7 +61,7 @@ enum Wanted {
 }
 
 impl Wanted {
-    fn of(options: &Onboard) -> Self {
+    pub(crate) fn of(options: &Which) -> Self {
         if options.all {
             return Wanted::All;
         }
@@ -76,7 +79,7 @@ impl Wanted {
     ///
     /// # Errors
     /// [`Code::NothingThere`]: all are meant, and there is none.
-    fn among(&self, devices: &[Device]) -> Result<(Vec<String>, Vec<String>), Error> {
+    pub(crate) fn among(&self, devices: &[Device]) -> Result<(Vec<String>, Vec<String>), Error> {
         match self {
             Wanted::Named(named) => {
                 Ok(named.iter().cloned().partition(|id| devices.iter().any(|device| device.id == *id)))
@@ -109,7 +112,7 @@ impl Wanted {
 }
 
 /// Waits until the devices are found, or the patience ends.
-async fn find(home: &Home, wanted: &Wanted, patience: Patience) {
+pub(crate) async fn find(home: &Home, wanted: &Wanted, patience: Patience) {
     let mut subscription = home.subscribe();
     let mut known = 0;
     let mut until = patience.until();
@@ -131,7 +134,7 @@ async fn find(home: &Home, wanted: &Wanted, patience: Patience) {
 }
 
 /// The runs, as far as they have been told.
-struct Watch<'a> {
+pub(crate) struct Watch<'a> {
     home: &'a Home,
     output: Output,
     devices: BTreeMap<String, Progress>,
@@ -139,8 +142,13 @@ struct Watch<'a> {
     printed: Result<(), Failure>,
 }
 
-impl Watch<'_> {
-    async fn begin(&mut self, choices: Vec<OnboardChoice>, missing: Vec<String>) -> Result<(), Failure> {
+impl<'a> Watch<'a> {
+    pub(crate) fn new(home: &'a Home, output: Output) -> Self {
+        Self { home, output, devices: BTreeMap::new(), printed: Ok(()) }
+    }
+
+    /// These were meant, and nothing is known of them.
+    pub(crate) fn are_missing(&mut self, missing: Vec<String>) {
         for id in missing {
             let error = Error::new(Code::DeviceUnknown, format!("no device {id} answered on this network in time"));
             let mut progress = Progress::new(id.clone(), id.clone());
@@ -150,18 +158,23 @@ impl Watch<'_> {
             self.ended(&progress);
             self.devices.insert(id, progress);
         }
-        for device in self.home.devices() {
-            if choices.iter().any(|choice| choice.id == device.id) {
-                self.devices.insert(device.id, Progress::new(device.di, device.name));
-            }
-        }
-        if !choices.is_empty() {
-            self.home.onboard(choices).await?;
-        }
-        Ok(())
     }
 
-    async fn until_all_have_ended(mut self, interrupt: &mut Interrupt) -> Result<Exit, Failure> {
+    /// These are followed from now on.
+    pub(crate) fn follows(&mut self, ids: &[String]) {
+        for device in self.home.devices().into_iter().filter(|device| ids.contains(&device.id)) {
+            self.devices.insert(device.id, Progress::new(device.di, device.name));
+        }
+    }
+
+    /// The same; what to say of them to the home.
+    pub(crate) fn choose(&mut self, ids: Vec<String>, options: &Which) -> Vec<OnboardChoice> {
+        self.follows(&ids);
+        let choice = |id| OnboardChoice { id, allow_unencrypted: options.allow_unencrypted };
+        ids.into_iter().map(choice).collect()
+    }
+
+    pub(crate) async fn until_all_have_ended(mut self, interrupt: &mut Interrupt) -> Result<Exit, Failure> {
         let mut subscription = self.home.subscribe();
         let mut told = self.look();
         let mut cancelled = false;
@@ -213,6 +226,14 @@ impl Watch<'_> {
     fn follow(&mut self, run: &Run) {
         let Some(mut progress) = self.devices.remove(&run.id) else { return };
         let had_ended = progress.end.is_some();
+        if let RunState::MakingAccount { retry_at_ms: Some(at) } = run.state
+            && progress.waits_until.replace(at) != Some(at)
+        {
+            self.output.note(&format!(
+                "{}: the server lets no further account be made yet; it is asked again soon",
+                progress.name
+            ));
+        }
         for line in progress.follow(run) {
             self.step(&progress.name, &line);
         }
@@ -268,8 +289,8 @@ mod tests {
 
     use super::*;
 
-    fn options(dis: &[&str], all: bool) -> Onboard {
-        Onboard { dis: dis.iter().map(|di| (*di).to_owned()).collect(), all, allow_unencrypted: false }
+    fn options(dis: &[&str], all: bool) -> Which {
+        Which { dis: dis.iter().map(|di| (*di).to_owned()).collect(), all, allow_unencrypted: false }
     }
 
     #[test]

@@ -93,12 +93,14 @@ pub(crate) struct Progress {
     told: BTreeMap<Step, StepState>,
     /// Once it has ended.
     pub(crate) end: Option<End>,
+    /// Until when the server makes it wait for its account, as last told.
+    pub(crate) waits_until: Option<u64>,
 }
 
 impl Progress {
     /// Nothing is told yet.
     pub(crate) fn new(di: String, name: String) -> Self {
-        Self { di, name, told: BTreeMap::new(), end: None }
+        Self { di, name, told: BTreeMap::new(), end: None, waits_until: None }
     }
 
     /// The lines that are new in `run`. Once it has ended, [`Progress::end`] is set.
@@ -119,7 +121,7 @@ impl Progress {
         }
         if self.end.is_none() {
             self.end = match &run.state {
-                RunState::Queued | RunState::Working | RunState::Undoing => None,
+                RunState::Queued | RunState::MakingAccount { .. } | RunState::Working | RunState::Undoing => None,
                 RunState::Onboarded => Some(End { result: RunResult::Onboarded, error: None, left: None }),
                 RunState::Failed { error, left } => {
                     Some(End { result: RunResult::Failed, error: Some(error.clone()), left: Some(*left) })
@@ -166,7 +168,7 @@ impl Progress {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
-    use homeward_core::view::RunStep;
+    use homeward_core::view::{RunStep, Whose};
     use serde_json::json;
 
     use super::*;
@@ -180,6 +182,7 @@ mod tests {
             state: RunState::Queued,
             started_at_ms: 0,
             undo: None,
+            whose: Whose::House,
             jid: "home@home.test".into(),
             server: "home.test".into(),
             port: 5222,

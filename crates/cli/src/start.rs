@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use homeward_core::config::{self, Slot};
-use homeward_core::view::Connection;
+use homeward_core::view::{Connection, Snapshot};
 use homeward_core::{Code, Config, Error, Home, Secret};
 
 use crate::arguments::Common;
@@ -77,11 +77,27 @@ async fn open(common: &Common, server: Server, password: Option<Secret>) -> Resu
     Home::open(Config {
         interfaces,
         password,
+        next_password: password::of_next(),
         connect: server == Server::Connect,
         request_deadline: common.timeout,
         ..Config::new(folder()?, Slot::FirstFree)
     })
     .await
+}
+
+/// Waits until the home is so; `None`: not in time.
+pub(crate) async fn until<T>(home: &Home, patience: Patience, look: impl Fn(&Snapshot) -> Option<T>) -> Option<T> {
+    let looking = async {
+        let mut subscription = home.subscribe();
+        loop {
+            if let Some(found) = look(&home.snapshot()) {
+                return Some(found);
+            }
+            // Whether some were dropped does not matter: the next look is at the whole.
+            let _ = subscription.next().await?;
+        }
+    };
+    tokio::time::timeout_at(patience.until(), looking).await.ok().flatten()
 }
 
 fn lacks_password(home: &Home) -> bool {

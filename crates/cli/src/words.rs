@@ -70,10 +70,14 @@ fn advice(code: Code) -> &'static str {
         | Code::SessionRefused
         | Code::CutOff
         | Code::Cancelled
+        | Code::NotNow
         | Code::Internal => "",
         Code::OldPasswordWorks => "Ask whoever runs the server why.",
         Code::PasswordUnsure => "Sign in with the new one, else with the old one.",
         Code::PasswordNotChanged => "Change it where the account was made, then enter it here.",
+        Code::AccountNotDeleted => "Finish without --delete-old, or ask whoever runs the server to delete it.",
+        Code::AccountNotMade => "Onboard it without --own-accounts, or ask whoever runs the server.",
+        Code::OtherServer => "Bring it to the network where this computer is, or this computer to its.",
         Code::CutShort => "Onboard the device again to finish, or undo what was done.",
         Code::TooLarge => "Write less at a time.",
         Code::RequestInvalid => "A path starts with /, and a body is JSON.",
@@ -82,7 +86,23 @@ fn advice(code: Code) -> &'static str {
             "Say --allow-unencrypted if the account's password may cross this network in clear text, where others on it \
              can read it."
         }
-        Code::SecuredOnly => "This version cannot open one: use the maker's own tool.",
+        Code::SecuredOnly => "Only the device's owner can give it an account.",
+        Code::NotOwned => "Make it yours first: `homewardctl own DI`.",
+        Code::OwnedByAnother => "Its owner has to give it up; or reset it, as its manual says.",
+        Code::InTransfer => "If nobody does, the device lets go by itself within ten minutes.",
+        Code::MethodNotOffered => "Try without --method.",
+        Code::PassphraseWeak => {
+            "Give a longer one by HOMEWARD_PASSPHRASE or --passphrase-stdin; several words are good."
+        }
+        Code::PassphraseWrong => "Try again; without it nobody can read the backup.",
+        Code::BackupInvalid => "Choose the file that `homewardctl backup save` has written.",
+        Code::PinWrong => "Begin anew: the device shows another PIN then.",
+        Code::DeviceNotProven => {
+            "Another device may claim its id; nothing was asked of it. If the device was reset, make it yours again."
+        }
+        Code::KeyMissing => {
+            "The device's key is in the keyring of the computer that took it over; restore its backup, or reset the device."
+        }
         Code::DeviceReportsError => "Check that the device can reach the server, and trusts its certificate.",
         Code::NotSeenOnline => {
             "Check that the device can reach the server, trusts its certificate, and has the right time."

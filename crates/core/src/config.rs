@@ -19,6 +19,8 @@ pub struct Config {
     pub interfaces: Vec<String>,
     /// A password for this run, instead of the keyring's.
     pub password: Option<Secret>,
+    /// The same, of the account that the house moves to.
+    pub next_password: Option<Secret>,
     /// Whether to connect at start where there is an account (RA-22).
     pub connect: bool,
     /// How long one request may take.
@@ -46,6 +48,7 @@ impl Config {
             slot,
             interfaces: Vec::new(),
             password: None,
+            next_password: None,
             connect: true,
             request_deadline: Duration::from_secs(20),
             wall_clock: Arc::new(SystemTime::now),

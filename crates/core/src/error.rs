@@ -105,10 +105,16 @@ pub enum Code {
     BadAnswer,
     /// The device refuses a session.
     SessionRefused,
+    /// What answers at the device's address does not prove that it is the device: nothing was asked of it.
+    DeviceNotProven,
+    /// The device is ours, and its key is not at hand on this computer.
+    KeyMissing,
     /// The device sent so much that it is not heard for a minute.
     CutOff,
     /// Not a path, or not JSON.
     RequestInvalid,
+    /// It cannot be done as things stand; the message says why.
+    NotNow,
     /// The person, or the program's end, stopped it.
     Cancelled,
     /// The server did not take another password for the account; `details` has its words.
@@ -117,8 +123,33 @@ pub enum Code {
     OldPasswordWorks,
     /// The server was asked for another password, and could not be reached since: one of the two works.
     PasswordUnsure,
+    /// The old account may be of use still: its server did not delete it, or nobody can tell; `details` has its words.
+    AccountNotDeleted,
+    /// The server did not make the account that the device shall have for itself; `details` has its words.
+    AccountNotMade,
+    /// Over XMPP the device can be given another account at its present server only: for another server it has to answer on
+    /// this network.
+    OtherServer,
     /// The program ended in the middle of it: what was written then is on the device.
     CutShort,
+
+    // Taking a device over.
+    /// Somebody else owns the device.
+    OwnedByAnother,
+    /// Somebody is taking the device over at this moment.
+    InTransfer,
+    /// The device does not offer this way to be taken over.
+    MethodNotOffered,
+    /// The PIN was wrong too often.
+    PinWrong,
+    /// Nobody owns the device yet: it has to be taken over first.
+    NotOwned,
+    /// The passphrase of a backup is too short.
+    PassphraseWeak,
+    /// The backup has another passphrase, or was changed.
+    PassphraseWrong,
+    /// The file is no backup.
+    BackupInvalid,
 
     // Onboarding.
     /// The device has no Remote Access resources.

@@ -6,7 +6,7 @@
 use serde::Serialize;
 use ts_rs::TS;
 
-use crate::view::{Account, AccountCheck, Connection, Device, Keyring, Run, Search};
+use crate::view::{Account, AccountCheck, Connection, Device, Keyring, Move, Run, Search, Takeover};
 
 /// One change.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
@@ -45,10 +45,20 @@ pub enum Event {
         /// How it is now.
         connection: Connection,
     },
+    /// The house begins to move to another account, has moved, or its link to that account's server changed.
+    MoveChanged {
+        /// The move, while it is under way.
+        moving: Option<Move>,
+    },
     /// A step of an onboarding run changed.
     RunChanged {
         /// The whole run.
         run: Run,
+    },
+    /// A transfer of ownership changed.
+    TakeoverChanged {
+        /// The whole of it.
+        takeover: Takeover,
     },
 }
 

@@ -8,8 +8,10 @@
 
 pub mod coap;
 pub mod crudn;
+pub mod dtls;
 pub mod oic;
 pub mod onboarding;
+pub mod ownership;
 pub mod remote;
 pub mod secret;
 pub mod shown;

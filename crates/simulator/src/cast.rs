@@ -153,7 +153,7 @@ pub(crate) fn furnish(identity: Identity, listed: bool) -> Model {
         Kind::Fan => Some(RemoteAccess::new(at("/aurel/remote/server"), at("/aurel/remote/login"), true)),
         _ => Some(RemoteAccess::new(at("/ra/xmpp"), at("/ra/user"), true)),
     };
-    Model { identity, resources, remote, endpoints: Vec::new(), secure_port: None, next_member: 1 }
+    Model { identity, resources, remote, endpoints: Vec::new(), secure_port: None, ownership: None, next_member: 1 }
 }
 
 fn resources(kind: Kind, dialect: Dialect) -> Vec<Resource> {

@@ -27,11 +27,11 @@ pub const HELP: &str = r#"Standard input takes one knob a line, and answers each
   swallows-next-answers {answers}
   shows-credentials {on}   answers-updates-with-value {on}   confirms-multicast {on}   forgets-blocks {on}
   ignores-observe {on}     forgets-request-ids {on}          takes-one-session {on}    takes-blocks-up-to {bytes}
-  secured {security}       "none", "unowned" or "owned"
+  secured {security}       "none", "unowned" or "owned"; at new ports then
   set {href, value}        as a hand on the device would
   get {href}               requests                  what it holds; its request log
 
-Events: ready {devices}; value {di, href, value, via}; xmpp {di, state, reason?, jid?}; lost {events}, where this reader was too slow."#;
+Events: ready {devices}; value {di, href, value, via}; pin {di, pin}, by which it can be taken over; xmpp {di, state, reason?, jid?}; lost {events}, where this reader was too slow."#;
 
 #[derive(Debug, Deserialize)]
 struct Command {

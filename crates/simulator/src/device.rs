@@ -15,7 +15,7 @@ use serde_json::Value;
 use crate::home::Ground;
 use crate::journal::LoggedRequest;
 use crate::knobs::{Knobs, Loss, Objection, Security};
-use crate::model::{Dialect, RaStatus};
+use crate::model::{Dialect, Ownership, RaStatus};
 use crate::unit::Unit;
 
 /// How long the waits without a time of their own last. Our choice: far longer than anything takes that works.
@@ -51,9 +51,19 @@ impl Device {
         &self.unit.identity.key
     }
 
-    /// Its id, the same for the same seed.
+    /// The id that it has from its maker, the same for the same seed.
     pub fn di(&self) -> &str {
         &self.unit.identity.di
+    }
+
+    /// Its id now: another one once it was taken over, or reset.
+    pub fn di_now(&self) -> String {
+        self.unit.state().model.di()
+    }
+
+    /// The PIN that it shows, by which it can be taken over.
+    pub fn pin(&self) -> Option<String> {
+        self.unit.state().model.ownership.as_ref()?.pin().map(str::to_owned)
     }
 
     /// Its name.
@@ -130,7 +140,8 @@ impl Device {
     }
 
     fn known(&self, href: &str) -> Href {
-        assert!(self.has(href), "{} has nothing at {href}", self.key());
+        let is_of_security = href.starts_with("/oic/sec/");
+        assert!(is_of_security || self.has(href), "{} has nothing at {href}", self.key());
         Href::new(href).expect("what a device has is a path")
     }
 }
@@ -293,21 +304,67 @@ impl Device {
         self.turn(|knobs| knobs.largest_block = bytes)
     }
 
-    /// Wants secured sessions for Remote Access, or for all but discovery where somebody else owns it. It does not speak
-    /// DTLS: the port that it names for `coaps` answers nothing.
+    /// Wants secured sessions for Remote Access, or, where somebody else owns it, for all but discovery. It is on the
+    /// network at new ports then.
     ///
     /// # Errors
-    /// No port is to be had.
+    /// The sockets cannot be opened.
+    ///
+    /// # Panics
+    /// Its id is no UUID: all of the cast's are.
     pub fn secured(&self, security: Security) -> std::io::Result<&Self> {
-        let mut state = self.unit.state();
-        if security != Security::None && state.secure_port.is_none() {
-            let ip = state.model.endpoints.first().map(SocketAddr::ip);
-            let held = std::net::UdpSocket::bind((ip.unwrap_or(std::net::Ipv4Addr::LOCALHOST.into()), 0))?;
-            state.model.secure_port = Some(held.local_addr()?.port());
-            state.secure_port = Some(held);
+        let device = uuid::Uuid::parse_str(self.di()).expect("the cast's ids are UUIDs");
+        self.unit.state().model.ownership = Ownership::new(device, security);
+        self.ground.put_on_lan(&self.unit)?;
+        Ok(self)
+    }
+
+    /// Offers these ways to be taken over (`oxms`: 0 Just Works, 1 random PIN), once it is a secured one.
+    pub fn offers(&self, methods: &[u64]) -> &Self {
+        self.own(|ownership| ownership.methods = methods.to_vec())
+    }
+
+    /// Says in the clear that nobody owns it, though somebody does.
+    pub fn claims_to_be_unowned(&self, claims: bool) -> &Self {
+        self.own(|ownership| ownership.claims_unowned = claims)
+    }
+
+    /// Says to its owner, over the secured session, that it is another device.
+    pub fn says_another_id_to_its_owner(&self, says: bool) -> &Self {
+        self.own(|ownership| ownership.says_it_is = says.then(|| uuid::Uuid::from_u128(0xbad)))
+    }
+
+    /// Whether it has `/oic/sec/sdi`.
+    pub fn has_sdi(&self, has: bool) -> &Self {
+        self.own(|ownership| ownership.has_sdi = has)
+    }
+
+    /// Lets go a transfer of ownership that nobody closes after this time; ten minutes without this.
+    pub fn lets_a_transfer_go_after(&self, time: Duration) -> &Self {
+        self.own(|ownership| ownership.transfer_patience = time)
+    }
+
+    /// Claims another device's id, as anybody on the network can; once it is a secured one.
+    ///
+    /// # Panics
+    /// That is no UUID.
+    pub fn claims_the_id(&self, di: &str) -> &Self {
+        let di = uuid::Uuid::parse_str(di).expect("a UUID");
+        self.own(|ownership| ownership.device = di)
+    }
+
+    /// The key that it has of its owner: for tests that look where it must not be.
+    pub fn owner_key(&self) -> Option<[u8; 16]> {
+        let state = self.unit.state();
+        let kept = state.model.ownership.as_ref()?.kept()?;
+        kept.keys.first().map(|(_, key)| *key.expose())
+    }
+
+    fn own(&self, change: impl FnOnce(&mut Ownership)) -> &Self {
+        if let Some(ownership) = self.unit.state().model.ownership.as_mut() {
+            change(ownership);
         }
-        drop(state);
-        Ok(self.turn(|knobs| knobs.security = security))
+        self
     }
 
     /// All knobs as at the start. Does not bring it back if it went away.
@@ -317,7 +374,7 @@ impl Device {
 
     /// Loses power: its sockets close, its XMPP session ends.
     pub fn goes_away(&self) -> &Self {
-        self.unit.set_lan(None, Vec::new());
+        self.unit.set_lan(None, Vec::new(), None);
         self.unit.set_power(false);
         self
     }

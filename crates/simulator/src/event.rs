@@ -21,6 +21,13 @@ pub enum Event {
         /// What changed it.
         via: Via,
     },
+    /// The device shows a PIN, by which it can be taken over.
+    Pin {
+        /// Whose.
+        di: String,
+        /// As it is to be typed.
+        pin: String,
+    },
     /// The XMPP connection is in another state now.
     Xmpp {
         /// Whose.

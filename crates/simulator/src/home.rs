@@ -139,7 +139,8 @@ impl Home {
 
     /// The device with this key (`lamp`, `lamp-2`), `di` or name, if there is one.
     pub fn find(&self, key: &str) -> Option<Device> {
-        self.devices().find(|device| device.key() == key || device.di() == key || device.name() == key)
+        self.devices()
+            .find(|device| device.key() == key || device.di() == key || device.di_now() == key || device.name() == key)
     }
 
     /// All devices, in the order of the scenario.
@@ -169,7 +170,7 @@ impl Home {
     /// Signs all devices out, writes down what they hold, and ends.
     pub async fn stop(self) {
         for unit in &self.units {
-            unit.set_lan(None, Vec::new());
+            unit.set_lan(None, Vec::new(), None);
             unit.set_power(false);
         }
         for device in self.devices() {
@@ -184,7 +185,7 @@ impl Drop for Home {
     fn drop(&mut self) {
         self.tasks.abort_all();
         for unit in &self.units {
-            unit.set_lan(None, Vec::new());
+            unit.set_lan(None, Vec::new(), None);
         }
         if let Some(file) = &self.memory {
             write(file, &self.units, true);

@@ -54,7 +54,6 @@ pub(crate) struct Knobs {
     pub(crate) answers_updates_with_value: Option<bool>,
     /// By path: the interface that changes must be asked with.
     pub(crate) wanted_interfaces: BTreeMap<String, String>,
-    pub(crate) security: Security,
     /// Whether answers to multicast are confirmable.
     pub(crate) confirmable_multicast: bool,
     /// Whether a later block is refused to whom did not ask for the first.
@@ -83,7 +82,6 @@ impl Default for Knobs {
             shows_credentials: false,
             answers_updates_with_value: None,
             wanted_interfaces: BTreeMap::new(),
-            security: Security::None,
             confirmable_multicast: false,
             forgets_blocks: false,
             ignores_observe: false,

@@ -1,6 +1,6 @@
 //! What a home remembers over a restart: one JSON file.
 //!
-//! Scope: the file's form, reading and writing it. Non-scope: when. The file holds the devices' credentials, as their
+//! Scope: the file's form, reading and writing it. Non-scope: when. The file holds the devices' credentials and keys, as their
 //! own memory would, and is readable by its owner only.
 
 use std::collections::BTreeMap;
@@ -9,12 +9,17 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use homeward_protocol::crudn::Href;
+use homeward_protocol::ownership::keys::Key;
 use homeward_protocol::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
-use crate::model::Model;
+use crate::knobs::Security;
 use crate::model::resource::{Resource, Role};
+use crate::model::security::Kept;
+use crate::model::security::rules::Rules;
+use crate::model::{Model, Ownership};
 
 /// The file in the folder that the scenario names.
 const FILE: &str = "home.json";
@@ -53,6 +58,48 @@ struct SavedDevice {
     values: BTreeMap<Href, Map<String, Value>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     members: Vec<SavedMember>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ownership: Option<SavedOwnership>,
+}
+
+/// Of a device that is somebody's.
+#[derive(Serialize, Deserialize)]
+struct SavedOwnership {
+    device: Uuid,
+    owner: Uuid,
+    /// The key of each subject, in base64.
+    keys: BTreeMap<Uuid, String>,
+    rules: Value,
+}
+
+impl std::fmt::Debug for SavedOwnership {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SavedOwnership")
+            .field("device", &self.device)
+            .field("owner", &self.owner)
+            .finish_non_exhaustive()
+    }
+}
+
+impl SavedOwnership {
+    fn of(ownership: &Ownership) -> Option<Self> {
+        let Kept { device, owner, keys, rules } = ownership.kept()?;
+        let keys = keys.iter().map(|(subject, key)| (*subject, key.to_base64().expose().to_owned())).collect();
+        Some(Self { device, owner, keys, rules: rules.shown() })
+    }
+
+    fn recall(&self, maker: Uuid) -> Option<Ownership> {
+        let key = |(subject, key): (&Uuid, &String)| Some((*subject, Key::from_base64(key)?));
+        let keys = self.keys.iter().map(key).collect::<Option<_>>()?;
+        let mut rules = Rules::default();
+        rules.add(&serde_json::json!({"aclist2": self.rules})).ok()?;
+        Some(Ownership::new(maker, Security::Unowned)?.recalled(Kept {
+            device: self.device,
+            owner: self.owner,
+            keys,
+            rules,
+        }))
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -92,7 +139,9 @@ impl Saved {
             members: members
                 .map(|one| SavedMember { href: one.href.clone(), rt: one.rt.clone(), values: one.values.clone() })
                 .collect(),
+            ownership: model.ownership.as_ref().and_then(SavedOwnership::of),
         };
+        // By the id that it has from its maker: the other one changes.
         self.devices.insert(model.identity.di.clone(), device);
     }
 
@@ -104,6 +153,9 @@ impl Saved {
             remote.port = access.port;
             remote.jid.clone_from(&access.jid);
             remote.credential = Secret::new(access.credential.clone());
+        }
+        if let (Some(saved), Ok(maker)) = (&saved.ownership, Uuid::parse_str(&model.identity.di)) {
+            model.ownership = saved.recall(maker);
         }
         for resource in &mut model.resources {
             if let Some(values) = saved.values.get(&resource.href) {

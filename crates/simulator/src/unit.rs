@@ -8,15 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Request, Response, Status};
+use homeward_protocol::ownership::keys::{KEY_BLOCK, Key};
 use serde_json::{Map, Value};
 use tokio::sync::{Notify, broadcast, watch};
+use zeroize::Zeroizing;
 
 use crate::cast::Identity;
 use crate::event::Event;
 use crate::journal::Journal;
 use crate::knobs::{self, Knobs};
 use crate::lan::Lan;
-use crate::model::{Change, Login, Model, RaStatus, Via, refused, resource::Refusal};
+use crate::model::{Answered, Asker, Change, Login, Model, RaStatus, Via, resource::Refusal};
 
 /// How many changes one path may be behind before it has to read the values itself.
 const CHANGES: usize = 64;
@@ -71,8 +73,6 @@ pub(crate) struct State {
     pub(crate) journal: Journal,
     pub(crate) powered: bool,
     pub(crate) lan: Option<Lan>,
-    /// Holds the port that secured sessions would have. It answers nothing.
-    pub(crate) secure_port: Option<std::net::UdpSocket>,
     /// The full JID, while signed in.
     pub(crate) jid: Option<String>,
 }
@@ -80,15 +80,8 @@ pub(crate) struct State {
 impl Unit {
     pub(crate) fn new(model: Model, events: broadcast::Sender<Event>, save: Arc<Notify>) -> Self {
         let identity = model.identity.clone();
-        let state = State {
-            model,
-            knobs: Knobs::default(),
-            journal: Journal::default(),
-            powered: true,
-            lan: None,
-            secure_port: None,
-            jid: None,
-        };
+        let state =
+            State { model, knobs: Knobs::default(), journal: Journal::default(), powered: true, lan: None, jid: None };
         let unit = Self {
             identity,
             state: Mutex::new(state),
@@ -143,16 +136,17 @@ impl Unit {
     }
 
     /// Carries a request out. None: it is done, and the answer is not to be sent.
-    pub(crate) fn carry_out(&self, number: u64, request: &Request, via: Via) -> Option<Response> {
+    pub(crate) fn carry_out(&self, number: u64, request: &Request, via: Via, asker: Asker) -> Option<Response> {
         let mut state = self.state();
         let State { model, knobs, journal, .. } = &mut *state;
-        let (response, changes, account_written) = match knobs.object(request.method, request.href.path()) {
-            Some(objection) => (refused(Refusal::new(objection.status, objection.words)), Vec::new(), false),
-            None => {
-                let done = model.answer(request, via, knobs);
-                (done.response, done.changes, done.account_written)
-            }
+        let objection = knobs.object(request.method, request.href.path());
+        let done = match objection {
+            Some(objection) => Answered::refused(Refusal::new(objection.status, objection.words)),
+            None => model.answer(request, via, asker, knobs),
         };
+        let Answered { response, changes, account_written, effects } = done;
+        let pin = model.ownership.as_ref().and_then(|one| one.pin()).filter(|_| effects.shows_pin).map(str::to_owned);
+        let di = model.di();
         journal.answered(number, response.status, response.status.is_success());
         let swallowed = knobs::take(&mut knobs.swallows);
         let was_in_error = model.remote.as_ref().is_some_and(|remote| matches!(remote.status, RaStatus::Error(_)));
@@ -162,18 +156,52 @@ impl Unit {
         if account_written && (account_changed || was_in_error) {
             self.wish_anew(true);
         }
+        if let Some(pin) = pin {
+            self.tell(Event::Pin { di, pin });
+        }
+        if effects.renamed || effects.reset {
+            self.wish_anew(true);
+            self.save.notify_one();
+        }
         self.stir();
         (!swallowed).then_some(response)
     }
 
+    /// The key of a session that somebody opens under this name, and who they are then.
+    pub(crate) fn key(&self, identity: &[u8]) -> Option<(Key, Asker)> {
+        self.state().model.ownership.as_mut()?.key(identity)
+    }
+
+    /// Whether a session may be opened without any key now.
+    pub(crate) fn takes_anybody(&self) -> bool {
+        self.state().model.ownership.as_mut().is_some_and(|ownership| ownership.offered() == Some(0))
+    }
+
+    /// Somebody has opened the session of a transfer of ownership.
+    pub(crate) fn transfer_opened(&self, block: Zeroizing<[u8; KEY_BLOCK]>) {
+        if let Some(ownership) = self.state().model.ownership.as_mut() {
+            ownership.transfer_opened(block);
+        }
+        self.stir();
+    }
+
+    /// And it is closed.
+    pub(crate) fn transfer_closed(&self) {
+        if let Some(ownership) = self.state().model.ownership.as_mut() {
+            ownership.transfer_closed();
+        }
+        self.save.notify_one();
+        self.stir();
+    }
+
     /// What a GET shows now, for a notification: not written down, not refused, not delayed. None: keep silent.
-    pub(crate) fn show(&self, href: &Href, via: Via) -> Option<Response> {
+    pub(crate) fn show(&self, href: &Href, via: Via, asker: Asker) -> Option<Response> {
         let mut state = self.state();
         if state.knobs.silent {
             return None;
         }
         let State { model, knobs, .. } = &mut *state;
-        Some(model.answer(&Request::get(href.clone()), via, knobs).response)
+        Some(model.answer(&Request::get(href.clone()), via, asker, knobs).response)
     }
 
     /// Whether a GET of it can be an observation now.
@@ -204,9 +232,10 @@ impl Unit {
     }
 
     /// Says where the device answers on the local network now.
-    pub(crate) fn set_lan(&self, lan: Option<Lan>, endpoints: Vec<SocketAddr>) {
+    pub(crate) fn set_lan(&self, lan: Option<Lan>, endpoints: Vec<SocketAddr>, secure_port: Option<u16>) {
         let mut state = self.state();
         state.model.endpoints = endpoints;
+        state.model.secure_port = secure_port;
         let before = std::mem::replace(&mut state.lan, lan);
         drop(state);
         drop(before);
@@ -222,11 +251,11 @@ impl Unit {
         state.jid.clone_from(&jid);
         drop(state);
         if changed {
-            let (state, reason) = match status {
+            let (word, reason) = match status {
                 RaStatus::Error(reason) => ("Error", Some(reason)),
                 other => (other.as_str(), None),
             };
-            self.tell(Event::Xmpp { di: self.identity.di.clone(), state, reason, jid });
+            self.tell(Event::Xmpp { di: self.state().model.di(), state: word, reason, jid });
         }
         self.stir();
     }
@@ -263,9 +292,10 @@ impl Unit {
         if changes.is_empty() {
             return;
         }
+        let di = self.state().model.di();
         for change in changes {
             self.tell(Event::Value {
-                di: self.identity.di.clone(),
+                di: di.clone(),
                 href: change.href.clone(),
                 value: change.value.clone(),
                 via: change.via,

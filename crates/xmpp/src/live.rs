@@ -49,6 +49,8 @@ const PING_DEADLINE: Duration = Duration::from_secs(5);
 const DOUBTED_DEADLINE: Duration = Duration::from_secs(1);
 /// Our choice.
 const DOUBTED_ROUND_TRIPS: u32 = 4;
+/// Our choice: so long after a doubt, what is read may have come before it.
+const CAME_BEFORE: Duration = Duration::from_millis(250);
 /// Our choice: the slowest link that is waited for, in bytes per second. A ping waits behind what was sent before it.
 const SLOWEST_LINK: u64 = 1_000;
 /// Our choice: so much more is sent within an idle link's deadline.
@@ -127,8 +129,10 @@ pub(crate) struct Ping {
     id: String,
     since: Instant,
     until: Instant,
-    /// When anything had last been heard as it went out, or was waited for again.
+    /// What is heard up to then says nothing of the link.
     heard_before: Instant,
+    /// Sent because there was reason to doubt the link.
+    doubted: bool,
 }
 
 enum Step {
@@ -213,11 +217,7 @@ impl Live {
                     let deadline = self.latency.map_or(PING_DEADLINE, |latency| {
                         (DOUBTED_DEADLINE + latency * DOUBTED_ROUND_TRIPS).min(PING_DEADLINE)
                     });
-                    if let Some(ping) = &mut self.ping {
-                        ping.until = ping.until.min(Instant::now() + deadline);
-                        continue;
-                    }
-                    if let Err(cause) = self.send_ping(deadline) {
+                    if let Err(cause) = self.doubt(deadline) {
                         break cause;
                     }
                 }
@@ -453,13 +453,27 @@ impl Live {
         self.send_ping(PING_DEADLINE)
     }
 
+    /// Pings anew: the pong of a ping under way may lie here unread, from before the reason to doubt.
+    fn doubt(&mut self, deadline: Duration) -> Result<(), Cause> {
+        let earlier = self.ping.take().filter(|ping| ping.doubted);
+        self.send_ping(deadline)?;
+        if let Some(ping) = &mut self.ping {
+            ping.doubted = true;
+            ping.heard_before = ping.since + CAME_BEFORE;
+            // Doubts that follow each other do not put the end off.
+            ping.until = earlier.map_or(ping.until, |earlier| earlier.until.min(ping.until));
+        }
+        Ok(())
+    }
+
     fn send_ping(&mut self, deadline: Duration) -> Result<(), Cause> {
         let now = Instant::now();
         let id = self.fresh_id(PING_PREFIX);
         let unheard = self.pulse.written().saturating_sub(self.written_then);
         let queue = Duration::from_secs(unheard.saturating_sub(SENT_AT_ONCE) / SLOWEST_LINK).min(LONGEST_QUEUE);
         let heard_before = self.pulse.heard_at();
-        self.ping = Some(Ping { id: id.clone(), since: now, until: now + deadline + queue, heard_before });
+        self.ping =
+            Some(Ping { id: id.clone(), since: now, until: now + deadline + queue, heard_before, doubted: false });
         self.pinged_at = now;
         let ping = IqPayload::Get(PingQuery.into()).assemble(IqHeader { from: None, to: None, id });
         self.write(ping.into()).map_err(lost)

@@ -14,8 +14,8 @@ use crate::{check, setup};
 
 /// The package of the end-to-end tests.
 const END_TO_END: &str = "tests";
-/// Beginning of the names of those that drive the window, and so run on a virtual desktop.
-const IN_THE_WINDOW: &str = "window";
+/// Beginnings of the names of those that run on a virtual desktop: they drive the window, or keep keys in the keyring.
+const ON_A_DESKTOP: [&str; 3] = ["window", "owned", "own_accounts"];
 
 /// The command.
 pub(crate) fn run(tree: &Tree) -> Result<(), Failure> {
@@ -45,7 +45,11 @@ pub(crate) fn run(tree: &Tree) -> Result<(), Failure> {
         counted(&mut stages, &mut tally, "documentation", || documentation(tree));
         for program in end_to_end {
             counted(&mut stages, &mut tally, &program.name(tree), || {
-                let desktop = program.target.starts_with(IN_THE_WINDOW).then(Desktop::new).transpose()?;
+                let desktop = ON_A_DESKTOP
+                    .iter()
+                    .any(|start| program.target.starts_with(start))
+                    .then(Desktop::new)
+                    .transpose()?;
                 program::run(tree, desktop.as_ref(), &program, &logs)
             });
         }

@@ -16,6 +16,7 @@ pub mod coap_exchange;
 pub mod coap_message;
 pub mod coap_transfer;
 pub mod discovery;
+pub mod dtls;
 pub mod ibb;
 pub mod jid;
 pub mod resources;
@@ -27,12 +28,13 @@ pub mod stanza;
 pub type Check = fn(&[u8]);
 
 /// Every check, under the name of its target and of its folder of seeds.
-pub const TARGETS: [(&str, Check); 10] = [
+pub const TARGETS: [(&str, Check); 11] = [
     ("cbor", cbor::check),
     ("coap_exchange", coap_exchange::check),
     ("coap_message", coap_message::check),
     ("coap_transfer", coap_transfer::check),
     ("discovery", discovery::check),
+    ("dtls", dtls::check),
     ("ibb", ibb::check),
     ("jid", jid::check),
     ("resources", resources::check),

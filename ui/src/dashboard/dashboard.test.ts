@@ -1,6 +1,7 @@
 import { fireEvent, screen, waitFor, within } from "@testing-library/svelte";
 import { describe, expect, it } from "vitest";
-import { failure, FakeHost, many } from "../host/fake";
+import { failure, FakeHost } from "../host/fake";
+import { many } from "../host/fake-drafts";
 import { showroom } from "../host/fake-showroom";
 import { at, cutShort, maybe, openWindow, signedIn, until, visit } from "../test-home";
 import { violations } from "../test-setup";

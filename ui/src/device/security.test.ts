@@ -47,7 +47,9 @@ describe("the security of a device", () => {
   it.each([
     ["unowned", "nobody has taken the device over yet", "warn"],
     ["owned-by-another", "It belongs to another app", ""],
-    ["ours", "It belongs to this computer", "ok"],
+    ["ours", "It is yours, and encrypted", "ok"],
+    ["reset-needed", "its key is lost", "warn"],
+    ["in-transfer", "Somebody is making it theirs", "warn"],
   ] as const)("that is %s says so", async (security, words, looks) => {
     await open("reading-lamp", (device) => ({ ...device, lan: device.lan && { ...device.lan, security } }));
     expect(at("security-lan").dataset.is).toBe(security);
@@ -55,6 +57,67 @@ describe("the security of a device", () => {
     expect(tone("security-lan")).toBe(looks);
     expect(at("carried-home").textContent).not.toContain("Anybody on this network.");
     expect(await violations()).toEqual([]);
+  });
+
+  it("that has an account of its own can be given another password on its network", async () => {
+    const host = await open("reading-lamp", (device) => ({
+      ...device,
+      lan: device.lan && { ...device.lan, security: "ours" },
+      credential: device.credential && { ...device.credential, own: true },
+    }));
+    await fireEvent.click(at("rotate"));
+    expect(await violations()).toEqual([]);
+    expect(maybe("rotate-allow")).toBeNull();
+    await fireEvent.click(at("rotate-go"));
+    await waitFor(() => expect(host.asked).toContain("renewPasswords reading-lamp"));
+    expect(location.hash).toBe("#/add");
+  });
+
+  it("without a secure channel is given it in the clear only if the person allows it", async () => {
+    const host = await open("reading-lamp", (device) => ({
+      ...device,
+      credential: device.credential && { ...device.credential, own: true, certain: false },
+    }));
+    expect(at("security-rotate").textContent).toContain("older password");
+    await fireEvent.click(at("rotate"));
+    expect(at("rotate-go").hasAttribute("disabled")).toBe(true);
+    await fireEvent.click(at("rotate-allow"));
+    await fireEvent.click(at("rotate-go"));
+    await waitFor(() => expect(host.asked).toContain("renewPasswords reading-lamp!"));
+  });
+
+  it("that is on another network is given none", async () => {
+    await open("reading-lamp", (device) => ({
+      ...device,
+      lan: null,
+      credential: device.credential && { ...device.credential, own: true },
+    }));
+    expect(at("rotate").hasAttribute("disabled")).toBe(true);
+  });
+
+  it("that has an account of its own can be shut out when it is lost", async () => {
+    const host = await open("reading-lamp", (device) => ({
+      ...device,
+      credential: device.credential && { ...device.credential, own: true },
+    }));
+    await fireEvent.click(at("shut-out"));
+    expect(await violations()).toEqual([]);
+    host.knobs.requestFails = failure("account-not-deleted");
+    await fireEvent.click(at("shut-out-go"));
+    await waitFor(() => expect(at("shut-out-dialog").textContent).toContain("may be of use still"));
+    host.knobs.requestFails = null;
+    await fireEvent.click(at("shut-out-go"));
+    await waitFor(() => expect(maybe("shut-out-dialog")).toBeNull());
+    expect(host.asked).toContain("shutOut reading-lamp");
+  });
+
+  it("in the middle of somebody’s transfer says how long that can go on", async () => {
+    const inTransferSinceMs = Date.now() - 7 * 60_000;
+    await open("reading-lamp", (device) => ({
+      ...device,
+      lan: device.lan && { ...device.lan, security: "in-transfer", inTransferSinceMs },
+    }));
+    expect(at("security-lan").textContent).toContain("within 3 minutes");
   });
 
   it("on another network is known as far as the server", async () => {
@@ -173,7 +236,7 @@ describe("the account taken back", () => {
     expect(at("security-take-back").textContent).toContain("it has to be reached directly");
     host.change("cabin-heater", (device) => ({
       ...device,
-      lan: { addresses: ["192.168.4.9:5683"], answering: true, security: "none", remoteAccess: null },
+      lan: { addresses: ["192.168.4.9:5683"], answering: true, security: "none", inTransferSinceMs: null, methods: [], remoteAccess: null },
     }));
     await waitFor(() => expect(disabled()).toBe(false));
     expect(at("security-take-back").textContent).toContain("Do this before you sell or lend it.");

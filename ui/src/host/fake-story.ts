@@ -25,7 +25,10 @@ export const given = (inTheClear: boolean, sinceMs = Date.UTC(2026, 9, 12, 10)):
   server: account.server,
   port: account.port,
   sinceMs,
+  rotatedAtMs: null,
   inTheClear,
+  overAccount: false,
+  own: false,
   certain: true,
 });
 
@@ -85,8 +88,10 @@ export const emptySnapshot = (): Snapshot => ({
   account: null,
   keyring: { state: "unknown" },
   connection: { state: "offline" },
+  moving: null,
   check: null,
   runs: [],
+  takeovers: [],
   prefill: null,
 });
 
@@ -182,6 +187,8 @@ export function tell(told: Told): Device {
           addresses: [lan.address],
           answering: lan.answering ?? true,
           security: lan.security ?? "none",
+          inTransferSinceMs: null,
+          methods: lan.security === "unowned" ? ["pin", "just-works"] : [],
           remoteAccess:
             lan.access === null
               ? null
@@ -228,6 +235,7 @@ export function tell(told: Told): Device {
     trouble: null,
     described: inAccount,
     credential: inAccount && (told.given ?? true) ? given(lan?.security !== "ours") : null,
+    owned: lan?.security === "ours" ? { sinceMs: atMs, method: "pin", complete: true } : null,
   };
 }
 

@@ -10,7 +10,6 @@ import type { AccountForm } from "./bindings/AccountForm";
 import type { Certificate } from "./bindings/Certificate";
 import type { Answer } from "./bindings/Answer";
 import type { Code } from "./bindings/Code";
-import type { Connection } from "./bindings/Connection";
 import type { Device } from "./bindings/Device";
 import type { Error as Failure } from "./bindings/Error";
 import type { Event } from "./bindings/Event";
@@ -18,6 +17,8 @@ import type { Exchange } from "./bindings/Exchange";
 import type { Exchanged } from "./bindings/Exchanged";
 import type { Knowers } from "./bindings/Knowers";
 import type { Layer } from "./bindings/Layer";
+import type { Move } from "./bindings/Move";
+import type { Movers } from "./bindings/Movers";
 import type { Numbered } from "./bindings/Numbered";
 import type { Observed } from "./bindings/Observed";
 import type { OnboardChoice } from "./bindings/OnboardChoice";
@@ -25,13 +26,15 @@ import type { Run } from "./bindings/Run";
 import type { RunState } from "./bindings/RunState";
 import type { ServerSuggestion } from "./bindings/ServerSuggestion";
 import type { Snapshot } from "./bindings/Snapshot";
+import type { Takeover } from "./bindings/Takeover";
+import type { TakeoverMethod } from "./bindings/TakeoverMethod";
+import type { TakeoverState } from "./bindings/TakeoverState";
+import type { Whose } from "./bindings/Whose";
 import type { Step } from "./bindings/Step";
 import type { StepState } from "./bindings/StepState";
 import type { JsonValue } from "./bindings/serde_json/JsonValue";
-import { formOf } from "../state";
-import { account, certificate, emptySnapshot, fingerprint, given, nearby, online, story } from "./fake-story";
+import { account, certificate, emptySnapshot, given, online, story } from "./fake-story";
 import { exchangeOf } from "./fake-exchange";
-import { showroom } from "./fake-showroom";
 import { asFailure, type Host, type WrittenRequest } from "./host";
 
 export const failure = (code: Code, details: string | null = null): Failure => ({
@@ -59,6 +62,7 @@ export type Knobs = {
   /** Wishes stay wishes. */
   never: boolean;
   requestFails: Failure | null;
+  backupFails: Failure | null;
 };
 
 export class FakeHost implements Host {
@@ -70,6 +74,7 @@ export class FakeHost implements Host {
     setFails: new Map(),
     never: false,
     requestFails: null,
+    backupFails: null,
   };
   /** What was asked of this host, in order, without passwords. */
   readonly asked: string[] = [];
@@ -237,6 +242,50 @@ export class FakeHost implements Host {
     return this.onboard(choices);
   }
 
+  async beginMove(form: AccountForm, password: string | null): Promise<Move> {
+    this.asked.push(`beginMove ${form.jid}`);
+    this.lastPassword = password;
+    const { jid, server, port, ca, pin } = form;
+    const to = { jid, server, port: Number(port), ca, pin, hasPassword: true };
+    const moving: Move = { account: to, connection: { state: "connected", latencyMs: 9 } };
+    this.tell({ type: "move-changed", moving });
+    return moving;
+  }
+
+  async whoMoves(): Promise<Movers> {
+    const { moving, account } = this.#now;
+    const movers: Movers = { moved: [], here: [], overAccount: [], elsewhere: [] };
+    if (!moving || !account) return movers;
+    for (const { id, credential, lan, remote } of this.#now.devices) {
+      if (credential?.jid === moving.account.jid) movers.moved.push(id);
+      else if (credential?.jid !== account.jid) continue;
+      else if (lan?.answering) movers.here.push(id);
+      else if (remote?.available && account.server === moving.account.server) movers.overAccount.push(id);
+      else movers.elsewhere.push(id);
+    }
+    return movers;
+  }
+
+  async moveDevices(choices: OnboardChoice[]): Promise<Run[]> {
+    this.asked.push(`moveDevices ${choices.map(({ id, allowUnencrypted }) => (allowUnencrypted ? `${id}!` : id)).join(" ")}`);
+    return this.#give(choices, this.#now.moving?.account ?? account);
+  }
+
+  async finishMove(leftOut: string[], deleteOld: boolean): Promise<void> {
+    this.asked.push(`finishMove ${leftOut.join(" ")}${deleteOld ? " delete" : ""}`);
+    if (this.knobs.requestFails) throw this.knobs.requestFails;
+    const { moving, keyring } = this.#now;
+    if (!moving) return;
+    this.tell({ type: "move-changed", moving: null });
+    this.tell({ type: "account-changed", account: moving.account, keyring });
+    for (const id of leftOut) this.tell({ type: "device-forgotten", id });
+  }
+
+  async stopMove(): Promise<void> {
+    this.asked.push("stopMove");
+    this.tell({ type: "move-changed", moving: null });
+  }
+
   async forgetDevice(id: string): Promise<void> {
     this.asked.push(`forgetDevice ${id}`);
     this.tell({ type: "device-forgotten", id });
@@ -253,7 +302,35 @@ export class FakeHost implements Host {
     this.asked.push(
       `onboard ${choices.map(({ id, allowUnencrypted }) => (allowUnencrypted ? `${id}!` : id)).join(" ")}`,
     );
-    const begun = choices.map(({ id }): Run => this.#begin(id));
+    return this.#give(choices, this.#now.account ?? account);
+  }
+
+  async onboardWithOwnAccounts(choices: OnboardChoice[]): Promise<Run[]> {
+    this.asked.push(`onboardWithOwnAccounts ${choices.map(({ id }) => id).join(" ")}`);
+    const house = this.#now.account ?? account;
+    return choices.flatMap((choice) =>
+      this.#give([choice], { ...house, jid: `device-${choice.id}@hearth.example` }, "own"),
+    );
+  }
+
+  async useAccountFor(id: string, jid: string): Promise<void> {
+    this.asked.push(`useAccountFor ${id} ${jid}`);
+    if (this.knobs.requestFails) throw this.knobs.requestFails;
+  }
+
+  async renewPasswords(choices: OnboardChoice[]): Promise<Run[]> {
+    this.asked.push(
+      `renewPasswords ${choices.map(({ id, allowUnencrypted }) => (allowUnencrypted ? `${id}!` : id)).join(" ")}`,
+    );
+    if (this.knobs.requestFails) throw this.knobs.requestFails;
+    const house = this.#now.account ?? account;
+    return choices.flatMap((choice) =>
+      this.#give([choice], { ...house, jid: this.device(choice.id)?.credential?.jid ?? house.jid }, "own-renewed"),
+    );
+  }
+
+  #give(choices: OnboardChoice[], to: Account, whose: Whose = "house"): Run[] {
+    const begun = choices.map(({ id }): Run => this.#begin(id, to, whose));
     begun.forEach((run, place) => void this.#carry(run, choices[place]?.allowUnencrypted ?? false));
     return structuredClone(begun);
   }
@@ -278,6 +355,94 @@ export class FakeHost implements Host {
     this.tell({ type: "run-changed", run: { ...structuredClone(run), state: { is: "undoing" } } });
     // Answered at once: that it is done, its run tells.
     void this.#clear(id);
+  }
+
+  async shutOut(id: string): Promise<void> {
+    this.asked.push(`shutOut ${id}`);
+    if (this.knobs.requestFails) throw this.knobs.requestFails;
+    this.tell({ type: "device-forgotten", id });
+  }
+
+  async takeOver(id: string, method: TakeoverMethod | null): Promise<Takeover> {
+    this.asked.push(`takeOver ${id} ${method ?? "-"}`);
+    const device = this.device(id);
+    const offered = device?.lan?.methods[0];
+    if (!offered) throw failure("method-not-offered");
+    const begun: Takeover = { id, method: method ?? offered, state: { state: "asking" }, startedAtMs: Date.now() };
+    this.tell({ type: "takeover-changed", takeover: begun });
+    if (begun.method === "pin") this.stands(id, { state: "pin-needed", wrong: 0 });
+    else void this.#takes(id);
+    return structuredClone(begun);
+  }
+
+  async answerPin(id: string, pin: string): Promise<void> {
+    this.asked.push(`answerPin ${id}`);
+    const { state } = this.takeover(id);
+    if (state.state !== "pin-needed") throw failure("not-now");
+    if (pin.trim() !== PIN) this.stands(id, { state: "pin-needed", wrong: state.wrong + 1 });
+    else void this.#takes(id);
+  }
+
+  async cancelTakeover(id: string): Promise<void> {
+    this.asked.push(`cancelTakeover ${id}`);
+    this.stands(id, { state: "cancelled", left: "nothing" });
+  }
+
+  async finishTakeover(id: string): Promise<void> {
+    this.asked.push(`finishTakeover ${id}`);
+    this.change(id, (device) => ({ ...device, owned: device.owned && { ...device.owned, complete: true } }));
+  }
+
+  async giveUp(id: string): Promise<void> {
+    this.asked.push(`giveUp ${id}`);
+    await this.#pause();
+    this.tell({ type: "device-forgotten", id });
+  }
+
+  async saveBackup(): Promise<number | null> {
+    this.asked.push("saveBackup");
+    return this.#backup();
+  }
+
+  async restoreBackup(): Promise<number | null> {
+    this.asked.push("restoreBackup");
+    return this.#backup();
+  }
+
+  async #backup(): Promise<number> {
+    await this.#pause();
+    if (this.knobs.backupFails) throw this.knobs.backupFails;
+    return this.#now.devices.filter((device) => device.owned).length;
+  }
+
+  /** The transfer of ownership of this device. */
+  takeover(id: string): Takeover {
+    const found = this.#now.takeovers.find((each) => each.id === id);
+    if (!found) throw failure("not-now");
+    return found;
+  }
+
+  /** It stands so now. */
+  stands(id: string, state: TakeoverState): void {
+    this.tell({ type: "takeover-changed", takeover: { ...this.takeover(id), state } });
+  }
+
+  /** The device becomes ours, under another id. */
+  async #takes(id: string): Promise<void> {
+    const { method, startedAtMs } = this.takeover(id);
+    for (const step of ["owner", "key", "owned", "access", "ready"] as const) {
+      await this.#pause();
+      this.stands(id, { state: "writing", step });
+    }
+    await this.#pause();
+    const device = this.device(id);
+    if (!device?.lan) return;
+    const newId = `${id}-owned`;
+    this.tell({ type: "device-forgotten", id });
+    const owned = { sinceMs: startedAtMs, method, complete: true };
+    const lan = { ...device.lan, security: "ours" as const, methods: [] };
+    this.tell({ type: "device-changed", device: { ...device, id: newId, di: newId, owned, lan } });
+    this.stands(id, { state: "owned", newId });
   }
 
   async request(id: string, request: WrittenRequest): Promise<Answer> {
@@ -404,24 +569,24 @@ export class FakeHost implements Host {
     });
   }
 
-  #begin(id: string): Run {
+  #begin(id: string, to: Account, whose: Whose): Run {
     this.#stopped.delete(id);
-    const run = this.#fresh(id);
+    const run = this.#fresh(id, to, whose);
     this.tell({ type: "run-changed", run: structuredClone(run) });
     return run;
   }
 
-  #fresh(id: string): Run {
-    const { account: own } = this.#now;
+  #fresh(id: string, to: Account = this.#now.account ?? account, whose: Whose = "house"): Run {
     return {
       id,
       steps: steps.map((step) => ({ step, state: { is: "waiting" }, elapsedMs: null })),
       state: { is: "working" },
       startedAtMs: Date.now(),
       undo: null,
-      jid: own?.jid ?? account.jid,
-      server: own?.server ?? account.server,
-      port: own?.port ?? account.port,
+      whose,
+      jid: to.jid,
+      server: to.server,
+      port: to.port,
     };
   }
 
@@ -442,7 +607,7 @@ export class FakeHost implements Host {
     }
     run.state = { is: "onboarded" };
     this.tell({ type: "run-changed", run: structuredClone(run) });
-    this.change(run.id, (device) => ({ ...online(device), credential: given(inTheClear, run.startedAtMs) }));
+    this.change(run.id, (device) => ({ ...online(device), credential: { ...given(inTheClear, run.startedAtMs), jid: run.jid } }));
   }
 
   #step(run: Run, step: Run["steps"][number], state: StepState): void {
@@ -483,9 +648,17 @@ export class FakeHost implements Host {
       case "connection-changed":
         this.#now = { ...now, connection: event.connection };
         break;
+      case "move-changed":
+        this.#now = { ...now, moving: event.moving };
+        break;
       case "run-changed":
         this.#now = { ...now, runs: [...now.runs.filter(({ id }) => id !== event.run.id), event.run] };
         break;
+      case "takeover-changed": {
+        const others = now.takeovers.filter(({ id }) => id !== event.takeover.id);
+        this.#now = { ...now, takeovers: [...others, event.takeover] };
+        break;
+      }
     }
   }
 
@@ -494,85 +667,8 @@ export class FakeHost implements Host {
   }
 }
 
+/** What every device of the fake shows. */
+export const PIN = "12345678";
+
 const isObject = (value: JsonValue | undefined): value is { [key: string]: JsonValue } =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** A host for `vite dev`: `?show=` names the state, `?n=` the number of devices. */
-export function draftHost(query: URLSearchParams): FakeHost {
-  const show = query.get("show") ?? "home";
-  const devices = story();
-  const connected: Connection = { state: "connected", latencyMs: 9 };
-  const signedIn = { account, connection: connected, keyring: { state: "works" } as const };
-  const host = ((): FakeHost => {
-    switch (show) {
-      case "welcome":
-        return new FakeHost({}, nearby());
-      case "untrusted": {
-        const fake = new FakeHost({ prefill: formOf(account) });
-        fake.knobs.checkFailsAt = { layer: "tls", failure: failure("certificate-unknown", "UnknownIssuer") };
-        return fake;
-      }
-      case "changed": {
-        const pinned = { ...account, pin: fingerprint(7) };
-        const error = failure("certificate-changed", `trusted ${pinned.pin}, shown ${certificate.fingerprint}`);
-        return new FakeHost({ ...signedIn, devices, account: pinned, connection: { state: "refused", error } });
-      }
-      case "nokeyring":
-        return new FakeHost({
-          ...signedIn,
-          devices,
-          keyring: { state: "unavailable", details: "org.freedesktop.secrets: no such service" },
-        });
-      case "silent":
-        return new FakeHost({ ...signedIn, search: { ...emptySnapshot().search, round: 3, running: true } });
-      case "empty":
-        return new FakeHost(signedIn);
-      case "away":
-        return new FakeHost({
-          ...signedIn,
-          devices: devices.map((device) => ({ ...device, path: null, lan: null })),
-          connection: {
-            state: "suspended",
-            sinceMs: Date.now() - 90_000,
-            retryAtMs: Date.now() + 12_000,
-            error: failure("connection-lost", "Connection reset by peer (os error 104)"),
-          },
-        });
-      case "conflict":
-        return new FakeHost({
-          ...signedIn,
-          devices,
-          connection: { state: "refused", error: failure("resource-conflict", "conflict") },
-        });
-      case "locked":
-        return new FakeHost({
-          ...signedIn,
-          devices,
-          connection: { state: "refused", error: failure("not-authorized", "not-authorized") },
-        });
-      case "showroom":
-        return new FakeHost({ ...signedIn, devices: showroom() });
-      case "many":
-        return new FakeHost({ ...signedIn, devices: many(Number(query.get("n") ?? 1000)) });
-      default:
-        return new FakeHost({ ...signedIn, devices });
-    }
-  })();
-  host.knobs.pace = Number(query.get("pace") ?? 400);
-  host.knobs.setFails.set("extractor-fan", failure("no-answer"));
-  host.knobs.runFailsAt.set("south-blind", {
-    step: "status",
-    failure: failure("device-reports-error", "SASL not-authorized"),
-  });
-  return host;
-}
-
-/** As many devices as are asked for, all of the story's kinds. */
-export function many(n: number): Device[] {
-  const kinds = story().filter((device) => device.remote);
-  return Array.from({ length: n }, (_, i) => {
-    const kind = kinds[i % kinds.length];
-    if (!kind) throw new Error("the story has no device online");
-    return { ...kind, id: `${kind.id}-${i}`, di: `${kind.di}-${i}`, name: `${kind.name} ${i + 1}` };
-  });
-}

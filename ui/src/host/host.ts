@@ -11,12 +11,16 @@ import type { Answer } from "./bindings/Answer";
 import type { Error as Failure } from "./bindings/Error";
 import type { Exchanged } from "./bindings/Exchanged";
 import type { Knowers } from "./bindings/Knowers";
+import type { Move } from "./bindings/Move";
+import type { Movers } from "./bindings/Movers";
 import type { Numbered } from "./bindings/Numbered";
 import type { Observed } from "./bindings/Observed";
 import type { OnboardChoice } from "./bindings/OnboardChoice";
 import type { Run } from "./bindings/Run";
 import type { ServerSuggestion } from "./bindings/ServerSuggestion";
 import type { Snapshot } from "./bindings/Snapshot";
+import type { Takeover } from "./bindings/Takeover";
+import type { TakeoverMethod } from "./bindings/TakeoverMethod";
 import type { Via } from "./bindings/Via";
 import type { JsonValue } from "./bindings/serde_json/JsonValue";
 
@@ -49,12 +53,52 @@ export interface Host {
    * Every other device that knows the old one is named in `leftOut`.
    */
   changePassword(password: string, choices: OnboardChoice[], leftOut: string[]): Promise<Run[]>;
+  /**
+   * Begins to move the house to another account, or goes on with it: the window shows and uses the devices of both as one.
+   * Nothing is changed on any device.
+   */
+  beginMove(form: AccountForm, password: string | null): Promise<Move>;
+  /** Who has moved, and how the others can be moved now. */
+  whoMoves(): Promise<Movers>;
+  /** Gives these devices the new account; their runs tell how it goes. */
+  moveDevices(choices: OnboardChoice[]): Promise<Run[]>;
+  /**
+   * The house has the new account from now on. Whoever did not move is named in `leftOut`. `deleteOld`: the old account is
+   * deleted at its server before.
+   */
+  finishMove(leftOut: string[], deleteOld: boolean): Promise<void>;
+  /** Stays with the old account. Rejects where a device has the new one. */
+  stopMove(): Promise<void>;
   /** Connects now, instead of at the next try or after a refusal. */
   tryNow(): Promise<void>;
 
   onboard(choices: OnboardChoice[]): Promise<Run[]>;
+  /** The same, each with an account of its own, which is made at the house's server. */
+  onboardWithOwnAccounts(choices: OnboardChoice[]): Promise<Run[]>;
   cancelOnboarding(id: string): Promise<void>;
   undoOnboarding(id: string): Promise<void>;
+  /**
+   * Begins to make a secured device ours, by this method or by the safest that it offers; its takeover tells how it goes,
+   * and asks for the PIN. The device has another id afterwards.
+   */
+  takeOver(id: string, method: TakeoverMethod | null): Promise<Takeover>;
+  /** The PIN that the device shows. Rejects where none is asked for. */
+  answerPin(id: string, pin: string): Promise<void>;
+  cancelTakeover(id: string): Promise<void>;
+  /** Does what is left of one that was cut short when the device was ours already. */
+  finishTakeover(id: string): Promise<void>;
+  /** The device forgets us, its account and all that it was given. */
+  giveUp(id: string): Promise<void>;
+  /** The keys of our devices, into an encrypted file that the system's dialog asks for; how many, or null: no file. */
+  saveBackup(passphrase: string): Promise<number | null>;
+  /** And back. */
+  restoreBackup(passphrase: string): Promise<number | null>;
+  /** Keeps an account that the person has at hand for one device, which is given it instead of one that would be made. */
+  useAccountFor(id: string, jid: string, password: string): Promise<void>;
+  /** Another password for devices that have accounts of their own; each run tells how it goes. */
+  renewPasswords(choices: OnboardChoice[]): Promise<Run[]>;
+  /** Ends the account that a lost device has for itself, wherever the device is; it is forgotten. */
+  shutOut(id: string): Promise<void>;
   /** Clears server and account on the device, which has to answer on this network; its run tells how it goes. */
   takeAccountBack(id: string): Promise<void>;
 

@@ -7,10 +7,10 @@ import { isCutShort } from "../parts/runs";
 
 /**
  * `ready`: it can be chosen. `clear`: only unencrypted, so it needs the person's word first. `allowed`: that was given.
- * `secured-only`: it wants a session that this version cannot open. `here`: online with this account already.
+ * `unowned`: it takes an account only from its owner, and we can be that. `secured-only`: its owner is somebody else, or its key is lost. `here`: online with this account already.
  * `none`: no remote access. `silent`: it stopped answering.
  */
-export type Standing = "ready" | "clear" | "allowed" | "secured-only" | "here" | "none" | "silent";
+export type Standing = "ready" | "clear" | "allowed" | "unowned" | "secured-only" | "here" | "none" | "silent";
 
 export type Found = { device: Device; lan: OnLan; standing: Standing };
 
@@ -19,8 +19,9 @@ export function standingOf(device: Device, lan: OnLan, allowed: ReadonlySet<stri
   if (device.remote?.available && !device.remote.contact && !begun) return "here";
   if (!lan.answering) return "silent";
   if (!lan.remoteAccess) return "none";
-  if (lan.remoteAccess.securedOnly) return "secured-only";
   if (lan.security === "ours") return "ready";
+  if (lan.security === "unowned" && lan.methods.length > 0) return "unowned";
+  if (lan.security === "reset-needed" || lan.remoteAccess.securedOnly) return "secured-only";
   return allowed.has(device.id) ? "allowed" : "clear";
 }
 
@@ -43,7 +44,7 @@ export const canPick = (standing: Standing): boolean => standing === "ready" || 
 export type Shown = "all" | "ready" | "need-you" | "cannot";
 
 export const groupOf = (standing: Standing): Exclude<Shown, "all"> =>
-  canPick(standing) ? "ready" : standing === "clear" ? "need-you" : "cannot";
+  canPick(standing) ? "ready" : standing === "clear" || standing === "unowned" ? "need-you" : "cannot";
 
 /**
  * Where a device signs in now. `same`: at the account's server already, perhaps with another account. `unknown`: its

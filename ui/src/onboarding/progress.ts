@@ -27,11 +27,6 @@ export const beadOf: Record<StepState["is"], BeadIs> = {
   undone: "waiting",
 };
 
-/** The step under way, or the one that failed. */
-export function stepAt(run: Run): Step | null {
-  return run.steps.find(({ state }) => state.is === "working" || state.is === "failed")?.step ?? null;
-}
-
 /** The five kinds of end and middle that the sums count. */
 export type Sum = "done" | "working" | "failed" | "stopped";
 
@@ -40,6 +35,7 @@ export function sumOf(run: Run): Sum {
     case "onboarded":
       return "done";
     case "queued":
+    case "making-account":
     case "working":
     case "undoing":
       return "working";

@@ -54,6 +54,55 @@ describe("the review", () => {
   });
 });
 
+describe("an account for each device", () => {
+  it("is chosen in the review, and its making is told, with how long the server makes it wait", async () => {
+    const host = looking();
+    const home = await review(host, "living-room-heat");
+    expect(at("review-go").closest("main")?.textContent).toContain("One password, shared by all");
+    await fireEvent.click(at("review-own"));
+    expect(screen.getByText("one of its own, made for it")).toBeTruthy();
+    expect(await violations()).toEqual([]);
+    await fireEvent.click(at("review-go"));
+    await until("run-living-room-heat", "onboarded");
+    expect(host.asked).toContain("onboardWithOwnAccounts living-room-heat");
+    const run = home.state.runs.get("living-room-heat")!;
+    host.tell({ type: "run-changed", run: { ...run, state: { is: "making-account", retryAtMs: null } } });
+    await waitFor(() => expect(at("run-living-room-heat").textContent).toContain("Its account is being made"));
+    const retryAtMs = Date.now() + 30_000;
+    host.tell({ type: "run-changed", run: { ...run, state: { is: "making-account", retryAtMs } } });
+    await waitFor(() => expect(at("run-living-room-heat").textContent).toMatch(/another account be made in (29|30) s/));
+  });
+});
+
+describe("an account that the person has", () => {
+  it("is given to one device alone where the server makes none", async () => {
+    const host = looking();
+    const home = await review(host, "living-room-heat");
+    await fireEvent.click(at("review-own"));
+    await fireEvent.click(at("review-go"));
+    await until("run-living-room-heat", "onboarded");
+    const run = home.state.runs.get("living-room-heat")!;
+    const error = failure("account-not-made");
+    host.tell({ type: "run-changed", run: { ...run, state: { is: "failed", error, left: "as-before" } } });
+    await until("run-living-room-heat", "failed");
+    await fireEvent.click(at("run-at-hand-living-room-heat"));
+    expect(await violations()).toEqual([]);
+    expect(at("at-hand-go").hasAttribute("disabled")).toBe(true);
+    await fireEvent.input(at("at-hand-jid"), { target: { value: "heat@hearth.example" } });
+    await fireEvent.input(at("at-hand-password"), { target: { value: "correct horse" } });
+    host.knobs.requestFails = failure("not-authorized");
+    await fireEvent.click(at("at-hand-go"));
+    await waitFor(() => expect(at("at-hand-dialog").querySelector(".note")).toBeTruthy());
+    host.knobs.requestFails = null;
+    host.asked.length = 0;
+    await fireEvent.click(at("at-hand-go"));
+    await until("run-living-room-heat", "onboarded");
+    expect(maybe("at-hand-dialog")).toBeNull();
+    expect(host.asked).toContain("useAccountFor living-room-heat heat@hearth.example");
+    expect(host.asked).toContain("onboardWithOwnAccounts living-room-heat");
+  });
+});
+
 describe("the set-up", () => {
   it("runs side by side, each with its own consent, until all are online", async () => {
     const host = looking();

@@ -11,8 +11,11 @@ import { canPick, foundIn } from "./found";
 
 export type StepName = "account" | "devices" | "review" | "progress";
 
+/** What an account is asked for, and where that leads. */
+export type AccountFor = "devices" | "home" | "move";
+
 export type Step =
-  | { is: "account"; then: "devices" | "home" }
+  | { is: "account"; then: AccountFor }
   | { is: "devices" }
   | { is: "review" }
   | { is: "progress"; ids: readonly string[]; agreedAtMs: number };
@@ -26,6 +29,9 @@ export class Wizard {
   password = $state("");
   /** Devices whose credential may cross the network in the clear: the person said so, one by one. */
   allowed = $state.raw<ReadonlySet<string>>(new Set());
+  #forMove = false;
+  /** Each device is to get an account of its own, instead of one that all share. */
+  ownAccounts = $state(false);
   #picked = $state.raw<ReadonlySet<string>>(new Set());
 
   constructor(home: Home) {
@@ -33,8 +39,19 @@ export class Wizard {
   }
 
   /** Begins at the step that makes sense now: runs under way or cut short, else the devices, else the account. */
-  begin(at: "account" | "add"): void {
+  begin(at: "account" | "add" | "move"): void {
     const { account, runs, prefill } = this.home.state;
+    const isMove = at === "move";
+    // What was typed for the one is not for the other. A second account is most often at the same server.
+    if (isMove !== this.#forMove) {
+      this.form = { ...emptyForm, ...(isMove && account ? { ...formOf(account), jid: "", pin: null } : {}) };
+      this.password = "";
+    }
+    this.#forMove = isMove;
+    if (isMove) {
+      this.step = { is: "account", then: "move" };
+      return;
+    }
     if (at === "account" || !account) {
       if (this.form.jid === "") this.form = (account && formOf(account)) ?? prefill ?? { ...emptyForm };
       this.step = { is: "account", then: at === "account" ? "home" : "devices" };
@@ -104,7 +121,10 @@ export class Wizard {
 
   async run(): Promise<void> {
     const ids = [...this.picked];
-    if (ids.length === 0 || !(await this.home.onboard(this.choicesFor(ids)))) return;
+    if (ids.length === 0) return;
+    const choices = this.choicesFor(ids);
+    const begun = this.ownAccounts ? this.home.onboardWithOwnAccounts(choices) : this.home.onboard(choices);
+    if (!(await begun)) return;
     this.#picked = new Set();
     this.step = { is: "progress", ids, agreedAtMs: Date.now() };
   }

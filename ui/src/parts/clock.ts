@@ -25,5 +25,8 @@ export const seconds = new Clock(1_000);
 /** For ages in words. */
 export const minutes = new Clock(20_000);
 
+/** Whole seconds until a moment, never negative. */
+export const secondsUntil = (atMs: number): number => Math.max(0, Math.ceil((atMs - seconds.now) / 1000));
+
 /** Whole seconds since a moment, never negative. */
 export const secondsSince = (sinceMs: number): number => Math.max(0, Math.floor((seconds.now - sinceMs) / 1000));

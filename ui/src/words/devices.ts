@@ -212,14 +212,29 @@ export const devices = {
       },
       unowned: {
         title: "On the network: not encrypted",
-        text: "It could be encrypted, and nobody has taken the device over yet. This version cannot.",
+        text: "It could be encrypted, and nobody has taken the device over yet. Make it yours, and it is.",
+      },
+      "in-transfer": {
+        title: "Somebody is making it theirs",
+        text: "If nobody does, it lets go by itself.",
+        within: (minutes: number) =>
+          `If nobody does, it lets go by itself: within ${minutes === 1 ? "a minute" : `${minutes} minutes`} at the latest.`,
       },
       "owned-by-another": {
         title: "It belongs to another app",
         text: "That app decides what the device takes from others on this network.",
       },
-      ours: { title: "It belongs to this computer", text: "No other app can set it up." },
+      "reset-needed": {
+        title: "It is yours, and its key is lost",
+        text: "It takes commands on this network from nobody now. Restore a backup that has its key, under Settings; or reset the device as its manual says, and make it yours again.",
+      },
+      ours: {
+        title: "It is yours, and encrypted",
+        text: "It takes commands on this network only from this computer, and each proves itself to the other.",
+      },
     },
+    dtls: "DTLS",
+    encrypted: "Nobody: this computer and the device have a key of their own.",
     open: "In the clear",
     away: "From away: encrypted as far as the server",
     awayText: (servers: string) =>
@@ -232,6 +247,7 @@ export const devices = {
     given: (jid: string, day: string) => `${jid}, password given on ${day}`,
     givenClear: " over this network in the clear, which you allowed.",
     givenEncrypted: " over an encrypted channel.",
+    givenOverAccount: " through the server, over the account that it had before.",
     uncertain: " Nobody knows whether the device took it.",
     unsure: "Unsure",
     takeBack: "Take the account back",
@@ -255,7 +271,7 @@ export const devices = {
     clear: "CoAP, open",
     tls: "TLS",
     anybody: "Anybody on this network.",
-    clearOnly: "Anybody on this network, of what the device takes in the clear: this version has no other way.",
+    clearOnly: "Anybody on this network, of what the device takes in the clear, as long as it is not yours.",
     server: "The server, which passes it on. Nobody else on the way, as long as the device keeps to TLS.",
     servers: "Both servers, which pass it on. Nobody else on the way, as long as the device keeps to TLS.",
     noWay: "There is no way to it now.",
@@ -264,6 +280,16 @@ export const devices = {
       `It knows the password of ${jid}, and can act as the account. Before you sell or lend it: take the account back.`,
     mayKnow: (jid: string) =>
       `It may know the password of ${jid}, and could act as the account. Before you sell or lend it: take the account back.`,
+    shutOut: "Lost, or stolen?",
+    shutOutText: "It has an account of its own. Deleted, the device can sign in nowhere, wherever it is.",
+    shutOutAsk: "Shut it out…",
+    shutOutTitle: (name: string) => `Shut ${name} out?`,
+    shutOutWhy:
+      "Its account is deleted at the server, and the device is forgotten here. To use it again, it has to be set up anew on its own network.",
+    shutOutKeep: "Leave it",
+    shutOutGo: "Shut it out",
+    shutOutGoing: "Deleting its account…",
+    alreadyGoneOwn: "Already gone? Shut it out: nothing else has this account.",
     alreadyGone: (jid: string) =>
       `Already gone? Give ${jid} another password, in the settings: the devices on this network get it, and it does not.`,
     knowsNothing: "As far as this computer knows, it has no password of yours.",

@@ -1,12 +1,14 @@
 /** Every word of the window, in English. Short, plain, and never more than is known. */
 import { controls } from "./controls";
+import { count } from "./count";
 import { devices } from "./devices";
 import { failures } from "./failures";
+import { moving } from "./moving";
 import { onboarding } from "./onboarding";
+import { ownAccounts } from "./own-accounts";
+import { ownership } from "./ownership";
 import { properties } from "./properties";
 
-/** `1 device`, `4 devices`. */
-export const count = (n: number, one: string, many: string) => `${n} ${n === 1 ? one : many}`;
 const deviceCount = (n: number) => count(n, "device", "devices");
 
 export const en = {
@@ -16,6 +18,9 @@ export const en = {
   ...controls,
   ...devices,
   ...onboarding,
+  ...ownership,
+  ...moving,
+  ...ownAccounts,
 
   common: {
     back: "Back",
@@ -155,7 +160,7 @@ export const en = {
   settings: {
     title: "Settings",
     account: "Account",
-    used: (devices: string) => `${devices} known that use it.`,
+    used: (devices: string) => `Known to use it: ${devices}.`,
     useAnother: "Use another…",
     change: "Change…",
     signOut: "Sign out…",
@@ -180,6 +185,25 @@ export const en = {
     noKeyring: "This computer’s keyring takes no password",
     noKeyringText:
       "It stays in memory until you quit, and is never written to a file. Until you type it at the next start, your devices can be reached on this network only.",
+    backup: {
+      title: "Keys of your devices",
+      keys: "Keys, and passwords of devices’ own accounts",
+      none: "No device is yours or has an account of its own yet. A backup of another computer brings its devices here, too.",
+      text: (devices: string) =>
+        `${devices} can be commanded only with keys and passwords that are in this computer’s keyring. Without its key, a device has to be reset by hand; without its password, set up anew.`,
+      save: "Save a backup…",
+      restore: "Restore…",
+      saveTitle: "Save the keys of your devices",
+      saveWhy: "With the passwords of the accounts that devices have for themselves, in an encrypted file. Whoever has it and its passphrase owns the devices, as you do.",
+      restoreTitle: "Restore the keys of your devices",
+      restoreWhy: "The devices of the backup become yours on this computer, too. Sign in here with the same account.",
+      passphrase: "Passphrase",
+      long: (n: number) => `${n} characters or more; several words are good. Nobody can read the file without it.`,
+      choose: "Choose the file…",
+      busy: "One moment…",
+      saved: (devices: string) => `The keys of ${devices} are in the file.`,
+      restored: (devices: string) => `${devices} of the backup can be used from here now.`,
+    },
     changeAll: "Another password",
     changeAllText: "Changed at the server, on this computer, and on the devices that answer on this network.",
     changeAllAsk: "Change it…",
@@ -187,8 +211,6 @@ export const en = {
       title: (jid: string) => `Another password for ${jid}`,
       text: "A server keeps one password for an account: whoever is not given the new one is shut out.",
       password: "New password",
-      again: "The same again",
-      differ: "These two differ.",
       here: "Given the new one:",
       elsewhere: "Shut out until they are set up anew, as they don’t answer on this network:",
       allow: (devices: string) =>
@@ -201,8 +223,10 @@ export const en = {
     knows: "Who knows your password",
     knowsNobody: "No device has your password from this computer.",
     knowsSince: (jid: string, day: string) => `${jid}, since ${day}`,
+    rotated: (day: string) => `; its password was changed on ${day}`,
     inTheClear: "In the clear",
     encrypted: "Encrypted",
+    overAccount: "Through the server",
     unsure: "Unsure",
     connection: "Connection",
     connected: (jid: string) => `Signed in as ${jid}.`,

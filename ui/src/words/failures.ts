@@ -230,6 +230,11 @@ export const failures: Record<Code, FailureWords> = {
     happened: "This is no path, or no JSON.",
     todo: "Correct it.",
   },
+  "not-now": {
+    short: "Not now",
+    happened: "This cannot be done as things stand.",
+    todo: "The details say why.",
+  },
   cancelled: {
     short: "Stopped",
     happened: "It was stopped.",
@@ -238,7 +243,7 @@ export const failures: Record<Code, FailureWords> = {
   "password-not-changed": {
     short: "Password not changed",
     happened: "The server did not take the new password. The old one is still the account’s.",
-    todo: "Change it where the account was made, then enter it here.",
+    todo: "Change it where the account was made, and enter it here; or ask whoever runs the server.",
   },
   "old-password-works": {
     short: "Old password works",
@@ -249,6 +254,21 @@ export const failures: Record<Code, FailureWords> = {
     short: "Password unsure",
     happened: "The server was asked for the new password, and could not be reached since. One of the two is right.",
     todo: "Sign in with the new one, else with the old one, under Account.",
+  },
+  "account-not-deleted": {
+    short: "Not deleted",
+    happened: "The old account may be of use still: its server did not delete it, or could not be asked.",
+    todo: "Finish without deleting it, or ask whoever runs the server.",
+  },
+  "account-not-made": {
+    short: "No account made",
+    happened: "The server did not make an account for this device alone.",
+    todo: "Give it an account that you have at hand, or the one that all share; or ask whoever runs the server. Its own words are under Details.",
+  },
+  "other-server": {
+    short: "Another server",
+    happened: "Over its old account, a device can be given another account at the same server only.",
+    todo: "Bring it to this network, or this computer to its network.",
   },
   "cut-short": {
     short: "Cut short",
@@ -268,8 +288,58 @@ export const failures: Record<Code, FailureWords> = {
   },
   "secured-only": {
     short: "Secured only",
-    happened: "The device takes an account only over a secured session, which this version cannot open.",
-    todo: "Set it up with its maker’s app for now.",
+    happened: "The device takes an account only from its owner, over a secured session.",
+    todo: "If it belongs to nobody, make it yours first; else its owner has to set it up.",
+  },
+  "not-owned": {
+    short: "Not yours yet",
+    happened: "The device takes an account only from its owner, and has none.",
+    todo: "Make it yours first, under Devices.",
+  },
+  "owned-by-another": {
+    short: "Somebody else’s",
+    happened: "The device belongs to somebody else.",
+    todo: "Its owner has to give it up in their app. Or reset it as its manual says; then it is nobody’s.",
+  },
+  "in-transfer": {
+    short: "Being taken over",
+    happened: "Somebody is making the device theirs at this moment.",
+    todo: "If nobody does, it lets go by itself within ten minutes. Try again then.",
+  },
+  "method-not-offered": {
+    short: "No way in",
+    happened: "The device does not offer a way to make it yours that we know.",
+    todo: "Its manual may say how it is brought into the state in which it can be taken over.",
+  },
+  "passphrase-weak": {
+    short: "Passphrase too short",
+    happened: "The passphrase is too short: whoever finds the file could try many.",
+    todo: "Take twelve characters or more; several words are good.",
+  },
+  "passphrase-wrong": {
+    short: "Passphrase wrong",
+    happened: "The backup has another passphrase, or the file was changed.",
+    todo: "Try again. Without it nobody can read the backup.",
+  },
+  "backup-invalid": {
+    short: "No backup",
+    happened: "This file is no backup of Homeward.",
+    todo: "Choose the file that Homeward has written.",
+  },
+  "pin-wrong": {
+    short: "PIN wrong",
+    happened: "The PIN was wrong too often.",
+    todo: "Begin anew: the device shows another one then.",
+  },
+  "device-not-proven": {
+    short: "Not proven",
+    happened: "What answers at the device’s address could not prove that it is the device. Nothing was asked of it.",
+    todo: "Another device may claim its id. If yours was reset, it is nobody’s now: find it, and make it yours again.",
+  },
+  "key-missing": {
+    short: "Key missing",
+    happened: "The device is yours, and its key is not in this computer’s keyring.",
+    todo: "Unlock the keyring. If the key is lost, reset the device as its manual says.",
   },
   "device-reports-error": {
     short: "Could not sign in",

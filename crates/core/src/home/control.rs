@@ -4,10 +4,9 @@
 //! was sent; where its outcome is unknown, the resource is read and the truth shown. Non-scope: which paths there are
 //! (`devices`) and which is better (`paths`), what is on screen (`watching`).
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use homeward_protocol::crudn::{Href, Method, Request, Response};
+use homeward_protocol::crudn::{Href, Method, Request, Response, Status};
 use homeward_protocol::oic::device::{DEVICE_URI, Description};
 use homeward_protocol::oic::device_id::DeviceId;
 use homeward_protocol::oic::remote_access;
@@ -20,11 +19,13 @@ use super::devices::{Known, fulfils, is_representation};
 use super::paths::{Route, Routes};
 use super::{Inner, state};
 use crate::error::{Code, Error};
-use crate::lan::LanError;
+use crate::lan::{LanError, Place};
 use crate::remote::{Arrival, RemoteError};
 use crate::tap::Tap;
 use crate::view::{Answer, Device, Path, Via};
 
+/// Our choice: far longer than it takes from an answer to the news that its link is back.
+const COMES_BACK_WITHIN: Duration = Duration::from_secs(2);
 /// How many notifications a reader in the terminal may be behind.
 const MAX_BEHIND: usize = 64;
 /// Our choice: how long a device is asked whether it is still at its address, two transmissions (RFC 7252 §4.8).
@@ -124,8 +125,8 @@ impl Inner {
         another: bool,
     ) -> Result<Answer, Error> {
         let path = route.path();
-        if let (Route::Lan(address), true) = (route, request.method.changes_things()) {
-            self.is_still_itself(id, *address).await?;
+        if let (Route::Lan(place), true) = (route, request.method.changes_things()) {
+            self.is_still_itself(id, place).await?;
         }
         let holds_password = self.holds_password(id, &request.href);
         let most = self.config.request_deadline;
@@ -179,13 +180,15 @@ impl Inner {
 
     /// Before a change goes to an address on the network where the device has not said lately who it is: whether it is still
     /// the one that answers there (`Identity`). Addresses are given to others, and this computer goes elsewhere.
-    async fn is_still_itself(&self, id: &str, address: SocketAddr) -> Result<(), Error> {
+    /// Over a secured session it is by its key; there it may have gone meanwhile.
+    async fn is_still_itself(&self, id: &str, place: &Place) -> Result<(), Error> {
+        let Some(address) = place.address() else { return Ok(()) };
         if self.state().device(id).is_some_and(|known| known.paths.is_identified(address)) {
             return Ok(());
         }
         let request =
             Request::get(Href::new(DEVICE_URI).map_err(|error| Error::new(Code::Internal, error.to_string()))?);
-        let asked = self.carry(&Route::Lan(address), &request, STILL_ITSELF_WITHIN).await;
+        let asked = self.carry(&Route::Lan(place.clone()), &request, STILL_ITSELF_WITHIN).await;
         let told = asked.map(|(arrival, took)| {
             let description = arrival.response.body.as_ref().and_then(Description::read);
             (description.and_then(|description| description.di), took)
@@ -212,7 +215,16 @@ impl Inner {
 
     /// Where a failure is the path's, the other one is taken before it for a while.
     pub(super) fn path_failed(&self, id: &str, path: Path, error: &Error) {
-        if matches!(error.code, Code::NotReachable | Code::NoAnswer | Code::OutcomeUnknown | Code::CutOff) {
+        let is_the_paths = matches!(
+            error.code,
+            Code::NotReachable
+                | Code::NoAnswer
+                | Code::OutcomeUnknown
+                | Code::CutOff
+                | Code::DeviceNotProven
+                | Code::KeyMissing
+        );
+        if is_the_paths {
             self.state().change_known(id, |known| known.paths.failed(path));
         }
     }
@@ -229,13 +241,14 @@ impl Inner {
         deadline: Duration,
     ) -> Result<(Arrival, Duration), Error> {
         let carried = match route {
-            Route::Xmpp(jid) => {
-                self.remote.request(jid, request, deadline).await.map_err(|error| remote_error(&error, request.method))
+            Route::Xmpp(line, jid) => {
+                let answer = self.lines.at(*line).request(jid, request, deadline).await;
+                answer.map_err(|error| remote_error(&error, request.method))
             }
-            Route::Lan(address) => {
+            Route::Lan(place) => {
                 let lan = self.lan()?;
                 let began = Instant::now();
-                let answer = lan.request(*address, request, deadline).await;
+                let answer = lan.request(place, request, deadline).await;
                 answer
                     .map(|response| (Arrival { response, at: Instant::now() }, began.elapsed()))
                     .map_err(|error| lan_error(&error, request.method))
@@ -251,10 +264,12 @@ impl Inner {
             .change_known(id, |known| known.wish(&href, wanted.clone()))
             .ok_or_else(|| Error::new(Code::DeviceUnknown, format!("no device {id} is known")))?;
         let outcome = match self.ask(id, &Request::post(href.clone(), wanted.clone()), Via::Auto).await {
-            Ok(answer) if !(200..300).contains(&answer.status) => Err(refused(&answer)),
+            Ok(answer) if !(200..300).contains(&answer.status) => {
+                Err(refused(Status(answer.status), answer.diagnostic.as_deref()))
+            }
             Ok(answer) if answer.body.as_ref().is_some_and(|body| fulfils(body, &wanted)) => Ok(()),
             // An answer without the value says that the request was taken, not that it is so.
-            Ok(_) => match self.read(id, &href).await {
+            Ok(_) => match self.read_once_there(id, &href).await {
                 Some(_) => Ok(()),
                 None => Err(Error::new(Code::OutcomeUnknown, "the device took it, and did not say its value since")),
             },
@@ -278,6 +293,15 @@ impl Inner {
     async fn read(&self, id: &str, href: &Href) -> Option<Value> {
         let answer = self.send(id, &Request::get(href.clone()), Via::Auto).await.ok()?;
         answer.body.filter(|_| answer.status == 200)
+    }
+
+    /// The same, of a device that has just answered: its answer may have come over a link that is on its way back, before
+    /// that is known.
+    async fn read_once_there(&self, id: &str, href: &Href) -> Option<Value> {
+        let there = |state: &state::State| state.device(id)?.routes(Via::Auto, Method::Get, href).ok().map(drop);
+        // Where it stays away, the reading says so.
+        let _ = tokio::time::timeout(COMES_BACK_WITHIN, self.until(there)).await;
+        self.read(id, href).await
     }
 
     /// An observation of a reader's own.
@@ -317,9 +341,10 @@ impl Inner {
         let deadline = self.config.request_deadline;
         let (out, notifications) = mpsc::channel(MAX_BEHIND);
         match route {
-            Route::Xmpp(jid) => {
+            Route::Xmpp(line, jid) => {
                 let mut source = self
-                    .remote
+                    .lines
+                    .at(*line)
                     .observe(jid, href, deadline)
                     .await
                     .map_err(|error| remote_error(&error, Method::Get))?;
@@ -333,8 +358,9 @@ impl Inner {
                     }
                 });
             }
-            Route::Lan(address) => {
-                let mut source = self.lan()?.observe(*address, href);
+            Route::Lan(place) => {
+                let observed = self.lan()?.observe(place, href, deadline).await;
+                let mut source = observed.map_err(|error| lan_error(&error, Method::Get))?;
                 tokio::spawn(async move {
                     loop {
                         let next = tokio::select! { next = source.next() => next, () = out.closed() => None };
@@ -368,14 +394,23 @@ pub(super) fn millis(time: Duration) -> u32 {
 /// Whether a failure leaves the request as if it had never been made, or one that changes nothing: then it may be made
 /// over the other path.
 fn left_undone(error: &Error) -> bool {
-    matches!(error.code, Code::NotReachable | Code::NoAnswer | Code::CutOff | Code::SessionRefused | Code::TooLarge)
+    matches!(
+        error.code,
+        Code::NotReachable
+            | Code::NoAnswer
+            | Code::CutOff
+            | Code::SessionRefused
+            | Code::TooLarge
+            | Code::DeviceNotProven
+            | Code::KeyMissing
+    )
 }
 
 /// A failure that the device answered with.
-pub(super) fn refused(answer: &Answer) -> Error {
-    let error = Error::new(Code::DeviceRefused, format!("the device answered {} {}", answer.status, answer.reason));
-    match &answer.diagnostic {
-        Some(words) => error.with_details(words.clone()),
+pub(super) fn refused(status: Status, words: Option<&str>) -> Error {
+    let error = Error::new(Code::DeviceRefused, format!("the device answered {status}"));
+    match words {
+        Some(words) => error.with_details(words),
         None => error,
     }
 }
@@ -411,10 +446,12 @@ fn remote_error(error: &RemoteError, method: Method) -> Error {
     }
 }
 
-fn lan_error(error: &LanError, method: Method) -> Error {
+pub(super) fn lan_error(error: &LanError, method: Method) -> Error {
     match error {
         LanError::NotSent(_) => Error::new(Code::NotReachable, error.to_string()),
         LanError::NoAnswer => unanswered(true, method),
+        LanError::NotProven => Error::new(Code::DeviceNotProven, error.to_string()),
+        LanError::NoKey => Error::new(Code::KeyMissing, error.to_string()),
         LanError::Reset => Error::new(Code::DeviceRefused, error.to_string()),
         LanError::BadAnswer(_) | LanError::TooLarge => {
             Error::new(Code::BadAnswer, "the device's answer could not be read").with_details(error.to_string())

@@ -1,29 +1,30 @@
 //! One device, put together from what answers on this network and what is online at the server.
 //!
-//! Scope: pure merging, and which paths may be taken. A device is (account, `di`); addresses and JIDs are what it has
-//! today. Non-scope: which of two paths is better (`paths`), I/O.
+//! Scope: pure merging. A device is (account, `di`); addresses and JIDs are what it has today. Non-scope: which ways a
+//! request may take (`routes`), I/O.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use homeward_protocol::crudn::{Href, Method};
+use homeward_protocol::crudn::Href;
 use homeward_protocol::oic::batch;
 use homeward_protocol::oic::controls::{self, controls};
 use homeward_protocol::oic::discovery::Link;
 use homeward_protocol::oic::introspection::{INTROSPECTION_RT, Introspection};
-use homeward_protocol::oic::remote_access::{USER_RT, USER_URI, XMPP_RT};
+use homeward_protocol::oic::remote_access::{USER_RT, USER_URI, XMPP_RT, XmppAccess};
 use homeward_protocol::remote::jid::{OicResource, Role};
 use serde_json::Value;
 use tokio::time::Instant;
 use xmpp_parsers::jid::FullJid;
 
 use super::changes::Changes;
-use super::paths::{Paths, Route, Routes};
+use super::lines::Line;
+use super::paths::Paths;
 use super::state::now_ms;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::lan::{LanDevice, address_text};
 use crate::store::{KnownDevice, KnownResource, KnownValue};
-use crate::view::{Device, OnLan, OnRemote, Path, Presence, Reported, Resource, Via, Wish};
+use crate::view::{Device, OnLan, OnRemote, Path, Presence, Reported, Resource, Security, Wish};
 
 /// A collection's type (OCF Core §7.6.3.1).
 pub(super) const COLLECTION_RT: &str = "oic.wk.col";
@@ -50,6 +51,14 @@ pub(super) struct Known {
     wish_serial: u64,
     /// When each value came.
     told_at: BTreeMap<Href, Instant>,
+    /// What it says of its Remote Access to its owner alone.
+    pub(super) told_owner: Option<XmppAccess>,
+    /// Whether it is asked for that now: not again by whoever claims its id meanwhile.
+    pub(super) is_asked_as_owner: bool,
+    /// It is looked whether somebody still takes it over.
+    pub(super) is_watched_in_transfer: bool,
+    /// It is ours, and its key is not at hand.
+    pub(super) lacks_key: bool,
     /// What was seen of the paths to it.
     pub(super) paths: Paths,
     pub(super) changes: Changes,
@@ -66,6 +75,8 @@ pub(super) struct OnThisNetwork {
 
 /// The remote side.
 pub(super) struct AtServer {
+    /// Over which of our links.
+    pub(super) line: Line,
     pub(super) jid: FullJid,
     pub(super) resource: OicResource,
     pub(super) contact: bool,
@@ -79,6 +90,13 @@ pub(super) enum Standing {
     /// It was, and our own link is interrupted: the session with it may go on.
     Held,
     Gone,
+}
+
+impl AtServer {
+    /// Whether it is, or was last, signed in with this account.
+    pub(super) fn is_of(&self, account: &str) -> bool {
+        self.jid.to_bare().as_str().eq_ignore_ascii_case(account)
+    }
 }
 
 impl Standing {
@@ -135,6 +153,7 @@ impl Known {
                 trouble: None,
                 described: false,
                 credential: None,
+                owned: None,
             },
             lan: None,
             remote: None,
@@ -144,6 +163,10 @@ impl Known {
             silences: 0,
             wish_serial: 0,
             told_at: BTreeMap::new(),
+            told_owner: None,
+            is_asked_as_owner: false,
+            is_watched_in_transfer: false,
+            lacks_key: false,
             paths: Paths::default(),
             changes: Changes::default(),
             unkept: false,
@@ -170,13 +193,26 @@ impl Known {
         view.path = path;
         let smoothed = path.and_then(|path| self.paths.pace(path).smoothed());
         view.latency_ms = smoothed.map(super::control::millis);
+        let transfer_seen_at = view.lan.as_ref().and_then(|lan| lan.in_transfer_since_ms);
         view.lan = self.lan.as_ref().map(|lan| OnLan {
+            in_transfer_since_ms: (lan.device.security == Security::InTransfer)
+                .then(|| transfer_seen_at.unwrap_or_else(now_ms)),
             addresses: lan.device.endpoints.iter().map(address_text).collect(),
             answering: lan.answering,
-            security: lan.device.security,
+            security: match (&view.owned, self.lacks_key) {
+                (Some(_), true) => Security::ResetNeeded,
+                (Some(_), false) => Security::Ours,
+                (None, _) => lan.device.security,
+            },
+            methods: lan.device.methods.clone(),
             remote_access: lan.device.remote_access.clone(),
             described: lan.device.described,
         });
+        if let (Some(told), Some(access)) =
+            (&self.told_owner, view.lan.as_mut().and_then(|lan| lan.remote_access.as_mut()))
+        {
+            access.is_now(told.clone());
+        }
         view.remote = self.remote.as_ref().map(|remote| OnRemote {
             jid: remote.jid.to_string(),
             available: remote.standing == Standing::Available,
@@ -258,7 +294,7 @@ impl Known {
         let jid = jid.and_then(|jid| jid.parse::<FullJid>().ok());
         self.remote = jid.and_then(|jid| {
             let resource = OicResource::parse(jid.resource().as_str())?;
-            Some(AtServer { jid, resource, contact, standing: Standing::Gone })
+            Some(AtServer { line: Line::First, jid, resource, contact, standing: Standing::Gone })
         });
         self.view = Device {
             id: remembered.id,
@@ -275,101 +311,6 @@ impl Known {
         };
     }
 
-    /// The ways for a request, under the rules of identity: an unauthenticated answer on the network is good for
-    /// display; writes take that way only where we onboarded the device over it, or nothing else claims the `di`, and
-    /// never for a lock.
-    ///
-    /// # Errors
-    /// [`Code::NotReachable`]: no path leads there, or none that this request may take.
-    pub(super) fn routes(&self, via: Via, method: Method, href: &Href) -> Result<Routes, Error> {
-        let lan = self.route_on_lan();
-        let lan_by_choice = lan.clone().filter(|_| !method.changes_things() || self.may_write_on_lan(href));
-        let routes = match via {
-            Via::Xmpp => only(self.route_at_server()),
-            // The person named the path, and bears what it means.
-            Via::Lan => only(lan.clone().filter(|_| !method.changes_things() || !self.is_guarded(href))),
-            Via::Auto => self.ordered(lan_by_choice, self.route_at_server()).map(|routes| match method {
-                Method::Get => self.finding_out(routes),
-                _ => routes,
-            }),
-        };
-        routes.ok_or_else(|| {
-            if lan.is_some() && via != Via::Xmpp {
-                let only = "takes changes over this network only if it was set up from here, and a lock never";
-                return Error::new(Code::NotReachable, format!("{} {only}", self.view.name));
-            }
-            let way = match via {
-                Via::Xmpp => "over XMPP",
-                Via::Lan => "on this network",
-                Via::Auto => "over XMPP or on this network",
-            };
-            Error::new(Code::NotReachable, format!("{} cannot be reached {way} now", self.view.name))
-        })
-    }
-
-    /// The ways as the person sees them.
-    fn preferred(&self) -> Option<Routes> {
-        self.ordered(self.route_on_lan(), self.route_at_server())
-    }
-
-    /// Whether what is under way over this path is not lost.
-    pub(super) fn holds(&self, path: Path) -> bool {
-        match path {
-            Path::Lan => self.route_on_lan().is_some(),
-            Path::Xmpp => self.remote.as_ref().is_some_and(|remote| remote.standing != Standing::Gone),
-        }
-    }
-
-    fn route_on_lan(&self) -> Option<Route> {
-        let lan = self.lan.as_ref().filter(|lan| lan.answering)?;
-        lan.device.endpoints.first().map(|address| Route::Lan(*address))
-    }
-
-    fn route_at_server(&self) -> Option<Route> {
-        let remote = self.remote.as_ref().filter(|remote| remote.standing == Standing::Available)?;
-        Some(Route::Xmpp(remote.jid.clone()))
-    }
-
-    fn ordered(&self, lan: Option<Route>, xmpp: Option<Route>) -> Option<Routes> {
-        match (lan, xmpp) {
-            (Some(lan), Some(xmpp)) => Some(self.paths.order(lan, xmpp, self.onboarded_here)),
-            (lan, xmpp) => only(lan.or(xmpp)),
-        }
-    }
-
-    /// A Retrieve may find out how fast the other path is. Where we did not onboard the device, the server comes first
-    /// however fast the network is: what answers there is not known to be the device.
-    fn finding_out(&self, routes: Routes) -> Routes {
-        match routes {
-            Routes { first, second: Some(second) }
-                if self.onboarded_here && self.paths.unmeasured() == Some(second.path()) =>
-            {
-                Routes { first: second, second: Some(first) }
-            }
-            routes => routes,
-        }
-    }
-
-    fn may_write_on_lan(&self, href: &Href) -> bool {
-        self.onboarded_here && !self.is_guarded(href)
-    }
-
-    /// Whether this may be a lock or an alarm; before a device's links are read, anything may be.
-    fn is_guarded(&self, href: &Href) -> bool {
-        let read = self.lan.as_ref().is_some_and(|lan| lan.device.listed);
-        let guards = |rt: &str| rt.contains("lock") || rt.contains("alarm");
-        let is_one = self.view.device_type.as_deref().is_some_and(guards);
-        // Asked as a batch, in whatever spelling or by default, a collection may reach any resource.
-        let listed = self.view.resources.iter().chain(&self.view.core);
-        let reaches_all = batch::is_batch(href)
-            || listed.filter(|one| one.href.path() == href.path()).any(|one| takes_batches(one) || is_collection(one));
-        let has_one = self.view.resources.iter().any(|resource| {
-            let reached = resource.href.path() == href.path() || reaches_all;
-            reached && resource.rt.iter().any(|rt| guards(rt))
-        });
-        !read || is_one || has_one
-    }
-
     /// Whether this is its `oic.ra.user`, whose representation may hold a live password (RA-7).
     pub(super) fn is_user_resource(&self, href: &Href) -> bool {
         let listed = |links: &[Link]| links.iter().any(|link| link.is(USER_RT) && link.href.path() == href.path());
@@ -379,6 +320,13 @@ impl Known {
                 listed(&lan.links) || lan.user.as_ref().is_some_and(|user| user.href.path() == href.path())
             })
             || self.told.links.as_deref().is_some_and(listed)
+    }
+
+    /// Where it says over XMPP that its two Remote Access resources are: server, account.
+    pub(super) fn links_told(&self) -> Option<(Link, Link)> {
+        let links = self.told.links.as_deref()?;
+        let of = |rt: &str| links.iter().find(|link| link.is(rt)).cloned();
+        Some((of(XMPP_RT)?, of(USER_RT)?))
     }
 
     /// Where it says where its own description of its resources is.
@@ -503,10 +451,6 @@ impl Known {
     fn is_latest(&self, href: &Href, serial: u64) -> bool {
         self.wish_serials.get(&plain(href)) == Some(&serial)
     }
-}
-
-fn only(route: Option<Route>) -> Option<Routes> {
-    route.map(|first| Routes { first, second: None })
 }
 
 /// The resource's key among the values: its path without a query.

@@ -1,11 +1,14 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use homeward_protocol::crudn::Method;
 use homeward_protocol::oic::discovery;
 use serde_json::json;
 
+use super::super::paths::{Route, Routes};
 use super::*;
+use crate::error::Code;
 use crate::lan::RaResource;
-use crate::view::{RemoteAccess, Security};
+use crate::view::{RemoteAccess, Security, Via};
 
 const DI: &str = "6a4f0000-0000-4000-8000-000000000001";
 
@@ -35,6 +38,7 @@ fn on_lan() -> OnThisNetwork {
             xmpp: None,
             user: None,
             security: Security::None,
+            methods: Vec::new(),
             listed: true,
             described: true,
         },
@@ -44,7 +48,7 @@ fn on_lan() -> OnThisNetwork {
 fn at_server(contact: bool) -> AtServer {
     let jid: FullJid = format!("home@home.test/OIC/1.0/oic.d.light/{DI}").parse().unwrap();
     let resource = OicResource::parse(jid.resource().as_str()).unwrap();
-    AtServer { jid, resource, contact, standing: Standing::Available }
+    AtServer { line: Line::First, jid, resource, contact, standing: Standing::Available }
 }
 
 fn href(path: &str) -> Href {
@@ -170,7 +174,7 @@ fn a_lock_is_never_turned_over_an_unauthenticated_network() {
         assert!(lamp.routes(Via::Lan, Method::Post, &href(batch)).is_err(), "{batch}");
     }
     lamp.remote = Some(at_server(false));
-    assert!(matches!(lamp.routes(Via::Auto, Method::Post, &href("/lock")), Ok(Routes { first: Route::Xmpp(_), .. })));
+    assert!(matches!(lamp.routes(Via::Auto, Method::Post, &href("/lock")), Ok(Routes { first: Route::Xmpp(..), .. })));
 }
 
 #[test]

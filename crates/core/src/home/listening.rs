@@ -89,14 +89,14 @@ impl Inner {
         ShownObservation { state: begun.map_or_else(State::Failed, State::UnderWay), tap }
     }
 
-    /// From now on all is copied that goes to this address or comes from it.
+    /// From now on all is copied that goes this way or comes from it.
     pub(super) fn listen_in(&self, route: &Route, tap: &Tap) {
         match route {
-            Route::Xmpp(jid) => self.remote.listen_in(jid, tap.ear()),
-            Route::Lan(address) => {
+            Route::Xmpp(line, jid) => self.lines.at(*line).listen_in(jid, tap.ear()),
+            Route::Lan(place) => {
                 // Where there is no network, there is nothing to hear either.
                 if let Ok(lan) = self.lan() {
-                    lan.listen_in(*address, tap.copies());
+                    lan.listen_in(place, tap.copies());
                 }
             }
         }

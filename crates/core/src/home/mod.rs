@@ -1,26 +1,37 @@
 //! The home itself: one truth about the devices, and all that can be done with them.
 //!
 //! Scope: the public API ([`Home`]) and what holds it together. Each use case has a file: `signing_in`, `control`,
-//! `listening`, `onboarding`, `watching`; `devices` merges, `state` publishes.
+//! `listening`, `onboarding`, `way_back`, `moving`, `takeover`, `watching`; `devices` merges, `state` publishes.
 
 mod account;
+mod at_server;
+mod backup;
 mod changes;
 mod control;
+mod device_account;
 mod devices;
 mod keeping;
+mod lines;
 mod listening;
+mod moving;
 mod new_password;
 mod onboarding;
 mod pace;
 mod paths;
 mod reachable;
 mod recalled;
+mod renewal;
+mod routes;
 mod signing_in;
 mod state;
+mod takeover;
 mod together;
 mod watching;
+mod way_back;
+mod ways;
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
@@ -35,14 +46,14 @@ use uuid::Uuid;
 
 use crate::config::{Config, Slot};
 use crate::error::Error;
-use crate::lan::{Lan, LanEvent};
-use crate::remote::Remote;
-use crate::store::{JournalEntry, KnownDevice, Passwords, SlotLock, Store};
+use crate::lan::{Lan, LanEvent, Owner};
+use crate::store::{JournalEntry, KnownDevice, Passwords, SlotLock, Store, Which};
 use crate::view::{
-    Account, AccountCheck, AccountForm, Answer, Device, Exchanged, Knowers, OnboardChoice, Run, Search,
-    ServerSuggestion, Snapshot, Via,
+    Account, AccountCheck, AccountForm, Answer, Connection, Device, Exchanged, Knowers, Move, Movers, OnboardChoice,
+    Run, Search, ServerSuggestion, Snapshot, Takeover, TakeoverMethod, Via,
 };
 pub use control::Observation;
+use lines::Lines;
 pub use listening::ShownObservation;
 use state::State;
 pub use state::{Lagged, Subscription};
@@ -66,7 +77,7 @@ struct Inner {
     uuid: Uuid,
     slot: Mutex<Option<SlotLock>>,
     state: Mutex<State>,
-    remote: Remote,
+    lines: Lines,
     lan: OnceCell<Lan>,
     lan_events: mpsc::Sender<LanEvent>,
     /// Whether the person searches now.
@@ -75,6 +86,9 @@ struct Inner {
     moved: Notify,
     watched: watching::Watched,
     runs: onboarding::Runs,
+    takeovers: takeover::Takeovers,
+    /// Who we are to the devices that are ours.
+    owner: Owner,
     own_accounts: Mutex<Vec<OwnAccount>>,
 }
 
@@ -103,20 +117,33 @@ impl Home {
     pub async fn open(config: Config) -> Result<Home, Error> {
         let store = Store::open(&config.folder)?;
         let slot = SlotLock::take(&config.folder, config.slot)?;
-        let account = store.account()?;
-        let mut state = State::new(account.clone(), config.prefill.clone(), onboarded(&store, account.as_ref())?);
-        for remembered in store.devices()?.into_iter().filter(|device| is_of(device, account.as_ref())) {
+        let (account, next) = (store.account(Which::House)?, store.account(Which::Next)?);
+        let device_accounts = store.device_accounts()?;
+        let houses = account.iter().chain(&next).map(|account| account.jid.as_str());
+        let ours: Vec<&str> = houses.chain(device_accounts.iter().map(|own| own.account.jid.as_str())).collect();
+        let mut state = State::new(account.clone(), config.prefill.clone(), onboarded(&store, &ours)?);
+        state.set_moving(next.clone().map(|account| Move { account, connection: Connection::Offline }));
+        for own in &device_accounts {
+            state.set_device_account(&own.account.jid, &own.device);
+        }
+        for remembered in store.devices()?.into_iter().filter(|device| is_of(device, &ours)) {
             state.change_device(&remembered.id.clone(), |known| known.recall(remembered));
         }
         state.take_unkept();
-        for entry in store.runs()? {
-            recalled::recall(&mut state, &config, slot.uuid(), entry, account.as_ref());
+        for ownership in store.ownerships()?.iter().filter(|ownership| ownership.is_ours()) {
+            state.set_owned(&ownership.device.to_string(), Some(takeover::owned(ownership)));
         }
-        let (remote_events, remote_told) = mpsc::channel(EVENTS);
+        for entry in store.runs()? {
+            recalled::recall(&mut state, &config, slot.uuid(), entry, &ours);
+        }
+        let (lines, told) = Lines::start(&config.wall_clock);
         let (lan_events, lan_told) = mpsc::channel(EVENTS);
         let passwords = Passwords::new();
         if let (Some(password), Some(account)) = (&config.password, &account) {
             passwords.set_for_this_run(&account.jid, password.clone());
+        }
+        if let (Some(password), Some(next)) = (&config.next_password, &next) {
+            passwords.set_for_this_run(&next.jid, password.clone());
         }
         let inner = Arc::new(Inner {
             passwords,
@@ -124,21 +151,25 @@ impl Home {
             uuid: slot.uuid(),
             slot: Mutex::new(Some(slot)),
             state: Mutex::new(state),
-            remote: Remote::start(config.wall_clock.clone(), remote_events),
+            lines,
             lan: OnceCell::new(),
             lan_events,
             searching: AtomicBool::new(false),
             moved: Notify::new(),
             watched: watching::Watched::default(),
             runs: onboarding::Runs::default(),
+            takeovers: takeover::Takeovers::default(),
+            owner: Owner::default(),
             own_accounts: Mutex::default(),
             config,
         });
         let mut tasks = vec![
-            AbortOnDropHandle::new(tokio::spawn(reachable::hear_remote(inner.clone(), remote_told))),
             AbortOnDropHandle::new(tokio::spawn(reachable::hear_lan(inner.clone(), lan_told))),
             AbortOnDropHandle::new(tokio::spawn(keeping::keep(inner.clone()))),
         ];
+        for (line, told) in told {
+            tasks.push(AbortOnDropHandle::new(tokio::spawn(reachable::hear_remote(inner.clone(), line, told))));
+        }
         inner.show_search_limits();
         let is_app = inner.config.slot == Slot::App;
         if is_app {
@@ -151,8 +182,10 @@ impl Home {
             let inner = home.inner.clone();
             let connect = account.is_some() && inner.config.connect;
             tokio::spawn(async move {
+                inner.load_keys().await;
                 if connect {
                     inner.connect().await;
+                    inner.connect_next().await;
                 }
                 // Said before a password is typed, not after.
                 let keyring = inner.passwords.probe().await;
@@ -160,8 +193,12 @@ impl Home {
                 let account = state.account().cloned();
                 state.set_account(account, keyring);
             });
-        } else if home.inner.config.connect {
-            home.inner.connect().await;
+        } else {
+            home.inner.load_keys().await;
+            if home.inner.config.connect {
+                home.inner.connect().await;
+                home.inner.connect_next().await;
+            }
         }
         Ok(home)
     }
@@ -170,7 +207,7 @@ impl Home {
     pub async fn close(&self) {
         self.inner.watch(Vec::new());
         self.inner.stop_search();
-        self.inner.remote.close().await;
+        self.inner.lines.close().await;
         self.inner.keep_devices();
         self.inner.slot.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
     }
@@ -259,7 +296,8 @@ impl Home {
 
     /// Connects now instead of at the next try, or after a refusal.
     pub fn try_now(&self) {
-        self.inner.remote.try_now();
+        self.inner.lines.house().try_now();
+        self.inner.lines.next().try_now();
     }
 
     /// Waits until connected, or returns why not.
@@ -276,6 +314,36 @@ impl Home {
     /// [`crate::Code::NoAccount`], [`crate::Code::PasswordMissing`], [`crate::Code::DeviceUnknown`]; a device's own failure is in its run.
     pub async fn onboard(&self, choices: Vec<OnboardChoice>) -> Result<Vec<Run>, Error> {
         self.inner.onboard(choices).await
+    }
+
+    /// The same, each with an account of its own, which is made at the house's server (XEP-0077) and becomes a contact of the
+    /// house's account: what one device knows opens nothing else. A server that makes one wait is waited for.
+    ///
+    /// # Errors
+    /// As for [`Home::onboard`].
+    pub async fn onboard_with_own_accounts(&self, choices: Vec<OnboardChoice>) -> Result<Vec<Run>, Error> {
+        self.inner.onboard_with_own_accounts(choices).await
+    }
+
+    /// An account that the person has at hand, at the house's server, is for this device alone from now on:
+    /// [`Home::onboard_with_own_accounts`] gives it to it, and makes none.
+    ///
+    /// # Errors
+    /// [`crate::Code::NotNow`]: it is in use, or the device has one; [`crate::Code::KeyringUnavailable`]; why it cannot be
+    /// signed in to.
+    pub async fn use_account_for(&self, id: &str, jid: &str, password: Secret) -> Result<(), Error> {
+        self.inner.use_account_for(id, jid, password).await
+    }
+
+    /// Begins to give each of these devices, which have accounts of their own, another password for it (XEP-0077): at the
+    /// server, and then on the device, on its own network, by a run that only a fresh presence ends well. One that does not
+    /// take it works on with the one that it has. Progress: `RunChanged`.
+    ///
+    /// # Errors
+    /// [`crate::Code::NotNow`]: one has no account of its own; [`crate::Code::PasswordMissing`],
+    /// [`crate::Code::DeviceUnknown`]; a device's own failure is in its run.
+    pub async fn renew_passwords(&self, choices: Vec<OnboardChoice>) -> Result<Vec<Run>, Error> {
+        self.inner.renew_passwords(choices).await
     }
 
     /// Stops a device's run; what was written is put back where possible.
@@ -301,7 +369,7 @@ impl Home {
     /// holds one password per account, so they are shut out from then on.
     ///
     /// # Errors
-    /// [`crate::Code::RequestInvalid`], [`crate::Code::NotReachable`]: nothing was changed.
+    /// [`crate::Code::NotNow`], [`crate::Code::NotReachable`]: nothing was changed.
     /// [`crate::Code::PasswordNotChanged`]: the server refused. [`crate::Code::PasswordUnsure`]: one of the two works.
     /// [`crate::Code::OldPasswordWorks`]: it was changed, the runs have begun, and the old one is of use still.
     pub async fn change_password(
@@ -313,6 +381,49 @@ impl Home {
         self.inner.change_password(new, choices, &left_out).await
     }
 
+    /// Begins to move the house to another account, or goes on with it: from now on this program is signed in with both, and
+    /// shows and uses the devices of both as one. Nothing is changed on any device.
+    ///
+    /// # Errors
+    /// The form is refused; [`crate::Code::NotNow`]: it is the house's own, or the house moves to a third one; the
+    /// folder cannot be written.
+    pub async fn begin_move(&self, form: &AccountForm, password: Option<Secret>) -> Result<Move, Error> {
+        self.inner.begin_move(form, password).await
+    }
+
+    /// Who has moved, and how the others can be moved now. Nobody, where the house does not move.
+    pub fn who_moves(&self) -> Movers {
+        self.inner.who_moves()
+    }
+
+    /// Gives these devices the new account, 16 at once: on this network, or else over their old account, where both are at
+    /// one server. A device counts as moved once it is seen there and has said who it is; one that fails is left where it
+    /// works. Progress: `RunChanged`.
+    ///
+    /// # Errors
+    /// The house does not move, the new account's server cannot be reached now; a device's own failure is in its run.
+    pub async fn move_devices(&self, choices: Vec<OnboardChoice>) -> Result<Vec<Run>, Error> {
+        self.inner.move_devices(choices).await
+    }
+
+    /// Stays with the old account after all; the new one, and its password, are forgotten.
+    ///
+    /// # Errors
+    /// [`crate::Code::NotNow`]: a device has the new account, or may have it, or is being given it.
+    pub async fn stop_move(&self) -> Result<(), Error> {
+        self.inner.stop_move().await
+    }
+
+    /// The house has the new account from now on. Whoever did not move is named in `left_out`, and shown no longer.
+    /// `delete_old`: the old account is deleted at its server before (XEP-0077 §3.2), and seen not to work any more.
+    ///
+    /// # Errors
+    /// [`crate::Code::NotNow`], or why the new account's server cannot be reached: nothing was changed.
+    /// [`crate::Code::AccountNotDeleted`]: the old account may be of use still; the move goes on.
+    pub async fn finish_move(&self, left_out: Vec<String>, delete_old: bool) -> Result<(), Error> {
+        self.inner.finish_move(&left_out, delete_old).await
+    }
+
     /// Begins to take back the account that a device knows: its two resources are cleared, its session is seen to end, and
     /// it is forgotten. Progress: `RunChanged`, as for an undo. Only on its own network.
     ///
@@ -320,6 +431,71 @@ impl Home {
     /// There is no way to the device on this network, or it has no Remote Access, or a run of it is under way.
     pub async fn take_account_back(&self, id: &str) -> Result<(), Error> {
         self.inner.take_account_back(id).await
+    }
+
+    /// Ends the account that a lost device has for itself, wherever the device is: it is deleted at its server (XEP-0077 §3.2),
+    /// seen to open no more, and the device is forgotten.
+    ///
+    /// # Errors
+    /// [`crate::Code::NotNow`]: it has none of its own. [`crate::Code::AccountNotDeleted`], [`crate::Code::PasswordMissing`].
+    pub async fn shut_out(&self, id: &str) -> Result<(), Error> {
+        self.inner.shut_out(id).await
+    }
+
+    /// Begins to take a device over, by this method or by the safest that it offers. Progress: `TakeoverChanged`; a PIN is
+    /// asked for there. The device has another id afterwards.
+    ///
+    /// # Errors
+    /// It does not answer on this network, has no secure channel, is ours already or another's.
+    pub fn take_over(&self, id: &str, method: Option<TakeoverMethod>) -> Result<Takeover, Error> {
+        self.inner.take_over(id, method)
+    }
+
+    /// The PIN that a device shows which is being taken over.
+    ///
+    /// # Errors
+    /// [`crate::Code::NotNow`]: none is asked for.
+    pub fn answer_pin(&self, id: &str, pin: Secret) -> Result<(), Error> {
+        self.inner.answer_pin(id, pin)
+    }
+
+    /// Stops a transfer of ownership, where the device is not ours yet.
+    pub fn cancel_takeover(&self, id: &str) {
+        self.inner.cancel_takeover(id);
+    }
+
+    /// Does what is left of a transfer that was cut short when the device was ours already ([`crate::view::Owned`]).
+    ///
+    /// # Errors
+    /// The device is not ours, does not answer, does not prove itself, or refuses.
+    pub async fn finish_takeover(&self, id: &str) -> Result<(), Error> {
+        self.inner.finish_takeover(id).await
+    }
+
+    /// Gives a device of ours up: it forgets us, its account and all that it was given, and has another id afterwards.
+    ///
+    /// # Errors
+    /// The device is not ours, does not answer, does not prove itself, or refuses.
+    pub async fn give_up(&self, id: &str) -> Result<(), Error> {
+        self.inner.give_up(id).await
+    }
+
+    /// Writes the keys of our devices into an encrypted file; returns how many they are. Whoever has the file and the
+    /// passphrase owns the devices.
+    ///
+    /// # Errors
+    /// [`crate::Code::PassphraseWeak`], [`crate::Code::KeyMissing`], no device is ours, or the file cannot be written.
+    pub async fn save_backup(&self, file: &Path, passphrase: Secret) -> Result<usize, Error> {
+        self.inner.save_backup(file, passphrase).await
+    }
+
+    /// Takes the devices of a backup over; returns how many they are.
+    ///
+    /// # Errors
+    /// [`crate::Code::PassphraseWrong`], [`crate::Code::BackupInvalid`], [`crate::Code::KeyringUnavailable`], or the file cannot be
+    /// read.
+    pub async fn restore_backup(&self, file: &Path, passphrase: Secret) -> Result<usize, Error> {
+        self.inner.restore_backup(file, passphrase).await
     }
 
     /// The devices known now.
@@ -403,16 +579,15 @@ impl Home {
     }
 }
 
-/// The devices that we gave this account over this network, and that have it still as far as we know.
-fn onboarded(store: &Store, account: Option<&Account>) -> Result<HashSet<String>, Error> {
-    let given = |run: &JournalEntry| {
-        run.left == Some(LeftOnDevice::NewAccount) && account.is_some_and(|account| account.jid == run.jid)
-    };
+/// The devices that we gave one of these accounts over this network, and that have it still as far as we know.
+fn onboarded(store: &Store, ours: &[&str]) -> Result<HashSet<String>, Error> {
+    let given =
+        |run: &JournalEntry| run.here && run.left == Some(LeftOnDevice::NewAccount) && ours.contains(&run.jid.as_str());
     Ok(store.runs()?.into_iter().filter(given).map(|run| run.id).collect())
 }
 
-/// Whether a remembered device is of this account, or of a contact.
-fn is_of(device: &KnownDevice, account: Option<&Account>) -> bool {
+/// Whether a remembered device is of one of these accounts, or of a contact.
+fn is_of(device: &KnownDevice, ours: &[&str]) -> bool {
     let bare = device.jid.as_deref().and_then(|jid| jid.split_once('/')).map(|(bare, _)| bare);
-    account.is_some_and(|account| device.contact || bare == Some(account.jid.as_str()))
+    !ours.is_empty() && (device.contact || bare.is_some_and(|bare| ours.contains(&bare)))
 }

@@ -1,31 +1,33 @@
 //! Onboarding runs: one `protocol::onboarding` machine per device, sixteen at once, each step journalled and told.
 //!
 //! Scope: sending what a machine asks, feeding it what happens, showing where it stands. Non-scope: the order of the
-//! steps and what counts as proof, which the machine knows.
+//! steps and what counts as proof, which the machine knows; how the device is reached (`ways`); what is put back, and when
+//! (`way_back`).
 
 use std::collections::{BTreeSet, HashMap};
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use homeward_protocol::onboarding::{
-    Action, Channel, Failure, Former, FormerAccount, Input, LeftOnDevice, Link, Lost, Onboarding, Outcome, OwnAccount,
-    Plan, Step, Target, UndoPlan, Via,
+    Action, Changed, Channel, Failure, Former, Input, LeftOnDevice, Lost, Onboarding, Outcome, OwnAccount, Password,
+    Plan, Step, Target, Via,
 };
 use homeward_protocol::secret::Secret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc};
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
+use xmpp_parsers::jid::BareJid;
 
 use super::Inner;
 use super::control::millis;
 use super::paths::Route;
 use super::recalled;
+use super::renewal::Renewal;
 use super::state::now_ms;
+use super::ways::Way;
 use crate::error::{Code, Error};
-use crate::lan::{LanDevice, RaResource};
+use crate::lan::Place;
 use crate::store::JournalEntry;
-use crate::view::{Account, Connection, OnboardChoice, Run, RunState, RunStep, Security, StepState, UndoReach};
+use crate::view::{Account, OnboardChoice, Run, RunState, RunStep, StepState, UndoReach, Whose};
 
 /// Runs side by side.
 const AT_ONCE: usize = 16;
@@ -36,10 +38,6 @@ const PRESENCES: usize = 1024;
 
 /// MAX_TRANSMIT_SPAN (RFC 7252 §4.8.2): on a bad network a run is patient, for all five transmissions of a request.
 const LAN_EXCHANGE: Duration = Duration::from_secs(45);
-/// Our choice: how long a run waits for the search to have read its device.
-const DESCRIBED_WITHIN: Duration = Duration::from_secs(30);
-/// Our choice: how long a device whose account was cleared may take to sign out.
-const SIGNS_OUT_WITHIN: Duration = Duration::from_secs(30);
 /// Our choice: earlier accounts whose passwords are looked for in the keyring.
 const MAX_EARLIER_ACCOUNTS: usize = 16;
 
@@ -50,7 +48,8 @@ pub(super) const STEPS: [Step; 6] =
 pub(super) struct Runs {
     places: Arc<Semaphore>,
     stops: Mutex<HashMap<String, mpsc::Sender<()>>>,
-    seen: broadcast::Sender<String>,
+    /// Which device, with which account.
+    pub(super) seen: broadcast::Sender<(String, BareJid)>,
 }
 
 impl Default for Runs {
@@ -64,60 +63,76 @@ impl Default for Runs {
 }
 
 impl Runs {
-    /// A device of our account has become available.
-    pub(super) fn seen_online(&self, id: &str) {
-        let _ = self.seen.send(id.to_owned());
+    /// A device has become available with this account of ours.
+    pub(super) fn seen_online(&self, id: &str, account: BareJid) {
+        let _ = self.seen.send((id.to_owned(), account));
     }
 
     /// By which a run is told to stop.
-    fn stops(&self) -> MutexGuard<'_, HashMap<String, mpsc::Sender<()>>> {
+    pub(super) fn stops(&self) -> MutexGuard<'_, HashMap<String, mpsc::Sender<()>>> {
         self.stops.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
 /// A run as readers see it, with the clock of the step under way.
-struct Shown {
-    run: Run,
-    step_began: Instant,
-    consent: bool,
-    /// Where the device answered when it was read: a credential goes there and nowhere else.
-    address: Option<SocketAddr>,
+pub(super) struct Shown {
+    pub(super) run: Run,
+    pub(super) step_began: Instant,
+    pub(super) consent: bool,
+    /// Where the device answered when it was read, and how: a credential goes there and nowhere else.
+    pub(super) way: Option<Route>,
     /// Whether this run, or the undo of one, has its entry in the journal.
-    journalled: bool,
+    pub(super) journalled: bool,
     /// Whether the account's password is another than the device had.
-    new_password: bool,
+    pub(super) new_password: bool,
+    /// The account gets another one by this run.
+    pub(super) renewal: Option<Renewal>,
 }
 
-/// What is put back, and under which conditions.
-struct Back {
-    consent: bool,
-    server_written: bool,
-    account_written: bool,
-    former: Former,
+/// What devices are given.
+#[derive(Clone)]
+pub(super) struct Gift {
+    pub(super) account: Account,
+    pub(super) password: Secret,
+    /// The account's password is another than the devices had.
+    pub(super) new_password: bool,
 }
 
 impl Inner {
     /// Begins a run for each choice; those that cannot begin fail at once, as runs.
     pub(super) async fn onboard(self: &Arc<Self>, choices: Vec<OnboardChoice>) -> Result<Vec<Run>, Error> {
-        self.give_account(choices, false).await
+        let gift = self.house_account().await?;
+        self.give(choices, &gift)
     }
 
-    /// The same. `new_password`: the account's is another than the devices had.
-    pub(super) async fn give_account(
+    /// The same, each with an account of its own.
+    pub(super) async fn onboard_with_own_accounts(
         self: &Arc<Self>,
         choices: Vec<OnboardChoice>,
-        new_password: bool,
     ) -> Result<Vec<Run>, Error> {
-        let (account, password) = self.account_and_password().await?;
-        let ours = self.own_accounts(&account, &password).await;
+        let gift = self.house_account().await?;
+        self.begin_all(choices.into_iter().map(|choice| (choice, gift.clone())).collect(), Whose::Own)
+    }
+
+    /// The same, with any account of ours.
+    pub(super) fn give(self: &Arc<Self>, choices: Vec<OnboardChoice>, gift: &Gift) -> Result<Vec<Run>, Error> {
+        self.begin_all(choices.into_iter().map(|choice| (choice, gift.clone())).collect(), Whose::House)
+    }
+
+    /// Each device with what it is given, or beside which it gets its own.
+    pub(super) fn begin_all(
+        self: &Arc<Self>,
+        gifts: Vec<(OnboardChoice, Gift)>,
+        whose: Whose,
+    ) -> Result<Vec<Run>, Error> {
         // All are known, or none begins.
-        let devices: Vec<_> = choices.iter().map(|choice| self.device_now(&choice.id)).collect::<Result<_, _>>()?;
+        let devices: Vec<_> = gifts.iter().map(|(choice, _)| self.device_now(&choice.id)).collect::<Result<_, _>>()?;
         let mut runs = Vec::new();
-        for (choice, device) in choices.into_iter().zip(devices) {
-            let run = fresh(&device.id, &account);
+        for ((choice, gift), device) in gifts.into_iter().zip(devices) {
+            let run = fresh(&device.id, &gift.account, whose);
             {
                 let mut state = self.state();
-                if state.run(&device.id).is_some_and(|run| is_under_way(&run.state)) {
+                if state.run(&device.id).is_some_and(|run| run.state.is_under_way()) {
                     continue;
                 }
                 state.set_run(run.clone());
@@ -127,180 +142,112 @@ impl Inner {
                 run,
                 step_began: Instant::now(),
                 consent: choice.allow_unencrypted,
-                address: None,
+                way: None,
                 journalled: false,
                 // Also where an earlier run was to bring it, and failed.
-                new_password: new_password || self.store.run(&device.id)?.is_some_and(|entry| entry.outdated),
-            };
-            let target = Target {
-                address: account.server.clone(),
-                port: account.port,
-                jid: account.jid.clone(),
-                credential: password.clone(),
+                new_password: gift.new_password || self.store.run(&device.id)?.is_some_and(|entry| entry.outdated),
+                renewal: None,
             };
             let (stop, stopped) = mpsc::channel(1);
             self.runs.stops().insert(device.id.clone(), stop);
-            tokio::spawn(self.clone().begin(shown, target, ours.clone(), stopped));
+            tokio::spawn(self.clone().begin(shown, gift, stopped));
         }
         Ok(runs)
     }
 
-    /// The account, and its password, which has to be at hand.
-    pub(super) async fn account_and_password(&self) -> Result<(Account, Secret), Error> {
+    /// The house's account, and its password, which has to be at hand.
+    pub(super) async fn house_account(&self) -> Result<Gift, Error> {
         let account = self.state().account().cloned().ok_or_else(no_account)?;
+        self.gift_of(account).await
+    }
+
+    /// An account, and its password, which has to be at hand.
+    pub(super) async fn gift_of(&self, account: Account) -> Result<Gift, Error> {
         let password = self.password(&account.jid).await;
         let missing = || Error::new(Code::PasswordMissing, format!("no password of {} is at hand", account.jid));
         let password = password.ok_or_else(missing)?;
-        Ok((account, password))
+        Ok(Gift { account, password, new_password: false })
     }
 
     /// Waits for a place among the sixteen, and until all that is read of the device has been read; then runs.
-    async fn begin(
-        self: Arc<Self>,
-        mut shown: Shown,
-        target: Target,
-        ours: Vec<OwnAccount>,
-        mut stopped: mpsc::Receiver<()>,
-    ) {
+    async fn begin(self: Arc<Self>, mut shown: Shown, gift: Gift, mut stopped: mpsc::Receiver<()>) {
         let place: Option<OwnedSemaphorePermit> = tokio::select! {
             place = self.runs.places.clone().acquire_owned() => place.ok(),
             _ = stopped.recv() => None,
         };
         if place.is_none() {
-            return self.ended(shown, RunState::Cancelled { left: LeftOnDevice::AsBefore });
+            return self.ended(shown, RunState::Cancelled { left: LeftOnDevice::AsBefore }).await;
         }
+        let unready = |error| RunState::Failed { error, left: LeftOnDevice::AsBefore };
+        let whose = shown.run.whose;
+        let Gift { account, mut password, .. } = if whose == Whose::Own {
+            match self.makes_account(&mut shown, gift, &mut stopped).await {
+                Ok(gift) => gift,
+                Err(state) => return self.ended(shown, state).await,
+            }
+        } else {
+            gift
+        };
         shown.run.state = RunState::Working;
         self.state().set_run(shown.run.clone());
-        let unready = |code, why: &str| RunState::Failed {
-            error: Error::new(code, format!("the device {why}")),
-            left: LeftOnDevice::AsBefore,
+        let Way { di, links, route, channel } = match self.way_to(&shown.run.id, &account.jid, whose).await {
+            Ok(way) => way,
+            Err(error) => return self.ended(shown, unready(error)).await,
         };
-        let Some(lan) = self.described_on_lan(&shown.run.id).await else {
-            return self.ended(shown, unready(Code::NotReachable, "does not answer on this network"));
+        shown.way = route;
+        let Some((server, user)) = links else {
+            let error = Error::new(Code::NoRemoteAccess, "the device has no Remote Access");
+            return self.ended(shown, unready(error)).await;
         };
-        shown.address = lan.endpoints.first().copied();
-        let Some((server, user)) = links(&lan) else {
-            return self.ended(shown, unready(Code::NoRemoteAccess, "has no Remote Access"));
-        };
+        // Nothing that is allowed in the clear is of use where nothing goes in the clear.
+        shown.consent &= channel == Channel::Clear;
+        if whose == Whose::OwnRenewed {
+            match self.plan_renewal(&shown.run.id, &account).await {
+                Ok(renewal) => password = shown.renewal.insert(renewal).password.clone(),
+                Err(error) => return self.ended(shown, unready(error)).await,
+            }
+        }
+        // Until the account has another one, the device can be given its present one back.
+        let present = shown.renewal.as_ref().map_or(&password, |renewal| &renewal.present);
+        let ours = self.own_accounts(&account, present).await;
+        let target = Target { address: account.server, port: account.port, jid: account.jid, credential: password };
         // Subscribed before anything is written: no presence after the write can be missed.
         let seen = self.runs.seen.subscribe();
-        let (di, channel, consent) = (lan.di.clone(), channel(&lan), shown.consent);
+        let consent = shown.consent;
         // Online with an account of ours before anything is written: it has that account, whether it tells or not.
-        let online_as = self.own_remote_jid(&shown.run.id).map(|jid| jid.to_bare().to_string());
-        let new_password = shown.new_password;
-        let plan = Plan { di, server, user, channel, consent, target, online_as, new_password, ours };
+        let online_as = self.at_own_account(&shown.run.id).map(|(_, jid)| jid.to_bare().to_string());
+        let known_as = shown.renewal.as_ref().map(|renewal| renewal.account.jid.clone());
+        let online_as = online_as.or(known_as);
+        let password = match (&shown.renewal, shown.new_password) {
+            (Some(_), _) => Password::Changes,
+            (None, true) => Password::Changed,
+            (None, false) => Password::Same,
+        };
+        let plan = Plan { di, server, user, channel, consent, target, online_as, password, ours };
         self.drive(Onboarding::new(plan, Duration::ZERO), Instant::now(), shown, stopped, seen).await;
     }
 
-    /// The device as this network shows it, once it is known where its two resources are: listed, or at the well-known
-    /// paths, which counts only after all is read.
-    async fn described_on_lan(&self, id: &str) -> Option<LanDevice> {
-        let described = |state: &super::State| {
-            let lan = state.device(id)?.lan.as_ref()?;
-            let known = lan.device.described || (lan.device.listed && lan.device.xmpp.is_some());
-            (lan.answering && known).then(|| lan.device.clone())
+    /// An account for the device alone, instead of the house's. Stopped, what was made stays for the next time.
+    async fn makes_account(
+        &self,
+        shown: &mut Shown,
+        house: Gift,
+        stopped: &mut mpsc::Receiver<()>,
+    ) -> Result<Gift, RunState> {
+        let run = Mutex::new(shown.run.clone());
+        let tell = |account: &Account, retry_at_ms| {
+            let mut run = run.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            run.jid.clone_from(&account.jid);
+            run.state = RunState::MakingAccount { retry_at_ms };
+            self.state().set_run(run.clone());
         };
-        let described = timeout(DESCRIBED_WITHIN, self.until(described)).await;
-        described.ok().flatten()
-    }
-
-    /// Puts back what a device had before its run, also one of an earlier day.
-    pub(super) async fn undo_onboarding(self: &Arc<Self>, id: &str) -> Result<(), Error> {
-        let nothing = || Error::new(Code::RequestInvalid, "nothing of this device can be undone now");
-        let entry = self.store.run(id)?.filter(JournalEntry::can_be_undone).ok_or_else(nothing)?;
-        let back = Back {
-            consent: entry.consent,
-            server_written: entry.server_written(),
-            account_written: entry.account_written(),
-            former: entry.former,
+        let id = shown.run.id.clone();
+        let made = tokio::select! {
+            made = self.device_account(&id, &house.account, tell) => made,
+            _ = stopped.recv() => return Err(RunState::Cancelled { left: LeftOnDevice::AsBefore }),
         };
-        self.go_back(id, back).await?;
-        Ok(())
-    }
-
-    /// Clears what a device knows, whoever gave it; once its session has ended, it is forgotten.
-    pub(super) async fn take_account_back(self: &Arc<Self>, id: &str) -> Result<(), Error> {
-        let id = self.device_now(id)?.id;
-        let blank = Former { address: String::new(), port: None, account: FormerAccount::None };
-        // No secret crosses the network: nothing needs consent.
-        let back = Back { consent: true, server_written: true, account_written: true, former: blank };
-        let going = self.go_back(&id, back).await?;
-        let inner = self.clone();
-        tokio::spawn(async move {
-            if going.await.is_err() {
-                return;
-            }
-            let undone = |state: &super::State| {
-                state.run(&id).is_some_and(|run| matches!(run.state, RunState::Undone { left: LeftOnDevice::AsBefore }))
-            };
-            // Seen by a link of ours that stands, and as long as nobody sets it up anew.
-            let over = |state: &super::State| {
-                if !undone(state) {
-                    return Some(false);
-                }
-                let linked = matches!(state.connection(), Connection::Connected { .. });
-                let available = state.device(&id)?.view.remote.as_ref().is_some_and(|remote| remote.available);
-                (linked && !available).then_some(true)
-            };
-            if timeout(SIGNS_OUT_WITHIN, inner.until(over)).await == Ok(Some(true)) {
-                inner.leave_behind(&id);
-            }
-        });
-        Ok(())
-    }
-
-    /// It knows nothing of us any more. On this network it is still seen, as a device that nobody has set up.
-    fn leave_behind(&self, id: &str) {
-        let mut state = self.state();
-        if let Err(error) = self.store.forget_device(id) {
-            tracing::warn!("a device could not be forgotten: {error}");
-        }
-        match state.device(id).is_some_and(|known| known.lan.is_some()) {
-            true => drop(state.change_known(id, super::devices::Known::leave_account)),
-            false => state.forget_device(id),
-        }
-    }
-
-    /// Begins the way back; what is returned ends with it.
-    async fn go_back(self: &Arc<Self>, id: &str, back: Back) -> Result<JoinHandle<()>, Error> {
-        let lan = self
-            .lan_device(id)
-            .ok_or_else(|| Error::new(Code::NotReachable, "the device does not answer on this network"))?;
-        let (server, user) =
-            links(&lan).ok_or_else(|| Error::new(Code::NoRemoteAccess, "the device has no Remote Access"))?;
-        let account = self.state().account().cloned().ok_or_else(no_account)?;
-        let password = self.password(&account.jid).await.unwrap_or_else(|| Secret::new(""));
-        let Back { consent, server_written, account_written, former } = back;
-        let plan = UndoPlan {
-            server,
-            user,
-            channel: channel(&lan),
-            consent,
-            server_written,
-            account_written,
-            former,
-            ours: self.own_accounts(&account, &password).await,
-        };
-        let (stop, stopped) = mpsc::channel(1);
-        let run = {
-            let mut state = self.state();
-            let mut run = state.run(id).cloned().unwrap_or_else(|| fresh(id, &account));
-            if is_under_way(&run.state) {
-                return Err(Error::new(Code::RequestInvalid, "a run of this device is under way"));
-            }
-            // Should this program end in the middle of it, nobody knows what is on the device.
-            self.store.run_goes_back(id, self.uuid)?;
-            run.state = RunState::Undoing;
-            state.set_run(run.clone());
-            run
-        };
-        self.runs.stops().insert(id.to_owned(), stop);
-        let seen = self.runs.seen.subscribe();
-        let machine = Onboarding::undo(plan, Duration::ZERO);
-        let address = lan.endpoints.first().copied();
-        let shown = Shown { run, step_began: Instant::now(), consent, address, journalled: true, new_password: false };
-        let inner = self.clone();
-        Ok(tokio::spawn(async move { inner.drive(machine, Instant::now(), shown, stopped, seen).await }))
+        shown.run = run.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        made.map_err(|error| RunState::Failed { error, left: LeftOnDevice::AsBefore })
     }
 
     /// Stops a run; what it wrote is put back as far as possible.
@@ -311,13 +258,13 @@ impl Inner {
     }
 
     /// Does what the machine asks until it has finished.
-    async fn drive(
+    pub(super) async fn drive(
         self: &Arc<Self>,
         mut machine: Onboarding,
         began: Instant,
         mut shown: Shown,
         mut stopped: mpsc::Receiver<()>,
-        mut seen: broadcast::Receiver<String>,
+        mut seen: broadcast::Receiver<(String, BareJid)>,
     ) {
         let id = shown.run.id.clone();
         let (answers, mut answered) = mpsc::channel(ANSWERS);
@@ -333,21 +280,40 @@ impl Inner {
                             (RunState::Cancelled { left }, Some(error)) => RunState::Failed { error, left },
                             (state, _) => state,
                         };
-                        return self.ended(shown, state);
+                        let is_ours = matches!(shown.way, Some(Route::Lan(Place::Secured { .. })));
+                        if state == RunState::Onboarded && matches!(shown.way, Some(Route::Lan(_))) {
+                            self.state().change_known(&id, |known| known.onboarded_here = true);
+                        }
+                        self.ended(shown, state).await;
+                        if is_ours {
+                            self.clone().ask_as_owner(id).await;
+                        }
+                        return;
                     }
                     // What cannot be written down is not written to the device either.
                     Action::Send { ticket, .. } if unwritten.is_some() => {
                         machine.handle(Input::Answer { ticket, result: Err(Lost::NotSent) }, began.elapsed());
                     }
                     Action::Send { ticket, via, mut request, secret } => {
-                        let (inner, id, answers, address) = (self.clone(), id.clone(), answers.clone(), shown.address);
+                        let (inner, answers) = (self.clone(), answers.clone());
+                        let (route, deadline) = match via {
+                            Via::Channel => (shown.way.clone(), LAN_EXCHANGE),
+                            Via::Xmpp => (self.way_to_identity(&shown.run), self.config.request_deadline),
+                        };
                         tokio::spawn(async move {
-                            let result = inner.onboarding_request(&id, address, via, &request).await;
+                            let result = inner.onboarding_request(route, deadline, &request).await;
                             if secret && let Some(body) = request.body.as_mut() {
                                 homeward_protocol::oic::remote_access::wipe(body);
                             }
                             let _ = answers.send((ticket, result)).await;
                         });
+                    }
+                    Action::ChangePassword => {
+                        let changed = match &mut shown.renewal {
+                            Some(renewal) => self.carry_out_renewal(renewal).await,
+                            None => Changed::No { words: None },
+                        };
+                        machine.handle(Input::PasswordChanged(changed), began.elapsed());
                     }
                     action => {
                         if let Err(error) = self.show(&mut shown, &machine, action) {
@@ -366,7 +332,9 @@ impl Inner {
             let input = tokio::select! {
                 Some((ticket, result)) = answered.recv() => Input::Answer { ticket, result },
                 online = seen.recv(), if sees => match online {
-                    Ok(online) if online == id => Input::PresenceSeen { id: online },
+                    Ok((online, account)) if online == id && account.as_str().eq_ignore_ascii_case(&shown.run.jid) => {
+                        Input::PresenceSeen { id: online }
+                    }
                     Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => continue,
                     Err(broadcast::error::RecvError::Closed) => { sees = false; continue }
                 },
@@ -381,17 +349,18 @@ impl Inner {
         }
     }
 
+    /// The device, where it is there with the account that its run gave it.
+    fn way_to_identity(&self, run: &Run) -> Option<Route> {
+        let (line, jid) = self.at_own_account(&run.id)?;
+        jid.to_bare().as_str().eq_ignore_ascii_case(&run.jid).then_some(Route::Xmpp(line, jid))
+    }
+
     async fn onboarding_request(
         &self,
-        id: &str,
-        address: Option<SocketAddr>,
-        via: Via,
+        route: Option<Route>,
+        deadline: Duration,
         request: &homeward_protocol::crudn::Request,
     ) -> Result<homeward_protocol::crudn::Response, Lost> {
-        let (route, deadline) = match via {
-            Via::Lan => (address.map(Route::Lan), LAN_EXCHANGE),
-            Via::Xmpp => (self.remote_jid(id).map(Route::Xmpp), self.config.request_deadline),
-        };
         let route = route.ok_or(Lost::NotSent)?;
         let answered = self.carry(&route, request, deadline).await;
         answered.map(|(arrival, _)| arrival.response).map_err(|error| match error.code {
@@ -412,7 +381,7 @@ impl Inner {
             Action::Done(step) => (step, StepState::Done),
             Action::Failed(step, failure) => (step, StepState::Failed { error: failure_view(&failure) }),
             Action::Undone(step) => (step, StepState::Undone),
-            Action::Send { .. } | Action::Finished(_) | Action::Wait { .. } => return Ok(()),
+            Action::Send { .. } | Action::ChangePassword | Action::Finished(_) | Action::Wait { .. } => return Ok(()),
         };
         if state == StepState::Working {
             shown.step_began = Instant::now();
@@ -431,10 +400,7 @@ impl Inner {
 
     fn outcome_view(&self, id: &str, outcome: Outcome) -> RunState {
         match outcome {
-            Outcome::Onboarded => {
-                self.state().change_known(id, |known| known.onboarded_here = true);
-                RunState::Onboarded
-            }
+            Outcome::Onboarded => RunState::Onboarded,
             Outcome::Failed { failure, left, not_put_back, .. } => {
                 let mut error = failure_view(&failure);
                 if let Some(not_put_back) = not_put_back {
@@ -455,12 +421,12 @@ impl Inner {
     }
 
     /// The last word on a run: what can be undone now, and its end.
-    fn ended(&self, mut shown: Shown, state: RunState) {
-        let left = match &state {
-            RunState::Onboarded => LeftOnDevice::NewAccount,
-            RunState::Failed { left, .. } | RunState::Cancelled { left } | RunState::Undone { left } => *left,
-            RunState::Queued | RunState::Working | RunState::Undoing => LeftOnDevice::Unknown,
+    async fn ended(&self, mut shown: Shown, state: RunState) {
+        let state = match shown.renewal.take() {
+            Some(renewal) => self.settle_renewal(&shown.run.id, renewal, state).await,
+            None => state,
         };
+        let left = left_by(&state);
         let before = self.store.run(&shown.run.id).ok().flatten();
         let unsure = !shown.journalled && before.is_some_and(|entry| entry.is_open());
         let state = if unsure { as_unsure(state) } else { state };
@@ -497,24 +463,45 @@ impl Inner {
                 left: None,
                 began_at_ms: shown.run.started_at_ms,
                 by: Some(self.uuid),
+                over_account: matches!(shown.way, Some(Route::Xmpp(..))),
+                here: matches!(shown.way, Some(Route::Lan(_))),
                 outdated: shown.new_password,
+                since_ms: None,
+                rotated_at_ms: None,
+                earlier: None,
             }),
             _ => self.store.run_reached(&shown.run.id, step),
         }
     }
 
     /// The accounts whose passwords we know: what a device had from us can be written back.
-    async fn own_accounts(&self, account: &Account, password: &Secret) -> Vec<OwnAccount> {
+    pub(super) async fn own_accounts(&self, account: &Account, password: &Secret) -> Vec<OwnAccount> {
         let mut ours = vec![OwnAccount { jid: account.jid.clone(), password: password.clone() }];
+        let now: Vec<String> = {
+            let state = self.state();
+            let next = state.moving().map(|moving| &moving.account);
+            state.account().into_iter().chain(next).map(|account| account.jid.clone()).collect()
+        };
         let earlier: BTreeSet<String> = self.store.runs().unwrap_or_default().into_iter().map(|run| run.jid).collect();
-        for jid in earlier.into_iter().filter(|jid| *jid != account.jid).take(MAX_EARLIER_ACCOUNTS) {
-            if let Some(password) = self.passwords.get(&jid).await {
-                ours.push(OwnAccount { jid, password });
+        let all = now.iter().chain(earlier.iter().filter(|jid| !now.contains(jid)));
+        for jid in all.filter(|jid| **jid != account.jid).take(MAX_EARLIER_ACCOUNTS) {
+            if let Some(password) = self.passwords.get(jid).await {
+                ours.push(OwnAccount { jid: jid.clone(), password });
             }
         }
         ours.retain(|own| !own.password.is_empty());
         self.own_accounts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone_from(&ours);
         ours
+    }
+}
+
+pub(super) fn left_by(state: &RunState) -> LeftOnDevice {
+    match state {
+        RunState::Onboarded => LeftOnDevice::NewAccount,
+        RunState::Failed { left, .. } | RunState::Cancelled { left } | RunState::Undone { left } => *left,
+        RunState::Queued | RunState::MakingAccount { .. } | RunState::Working | RunState::Undoing => {
+            LeftOnDevice::Unknown
+        }
     }
 }
 
@@ -528,15 +515,11 @@ fn as_unsure(state: RunState) -> RunState {
     }
 }
 
-fn no_account() -> Error {
+pub(super) fn no_account() -> Error {
     Error::new(Code::NoAccount, "no account is set")
 }
 
-pub(super) fn is_under_way(state: &RunState) -> bool {
-    matches!(state, RunState::Queued | RunState::Working | RunState::Undoing)
-}
-
-fn fresh(id: &str, account: &Account) -> Run {
+pub(super) fn fresh(id: &str, account: &Account, whose: Whose) -> Run {
     let waiting = |step| RunStep { step, state: StepState::Waiting, elapsed_ms: None };
     Run {
         id: id.to_owned(),
@@ -544,27 +527,11 @@ fn fresh(id: &str, account: &Account) -> Run {
         state: RunState::Queued,
         started_at_ms: now_ms(),
         undo: None,
+        whose,
         jid: account.jid.clone(),
         server: account.server.clone(),
         port: account.port,
     }
-}
-
-/// Where the two resources are (RA-2).
-fn links(lan: &LanDevice) -> Option<(Link, Link)> {
-    let link = |ra: &RaResource| Link { href: ra.href.clone(), interfaces: ra.interfaces.clone() };
-    Some((link(lan.xmpp.as_ref()?), link(lan.user.as_ref()?)))
-}
-
-/// Whether this version can give it an account.
-pub(super) fn takes_accounts(lan: &LanDevice) -> bool {
-    links(lan).is_some() && channel(lan) == Channel::Clear
-}
-
-/// How the device can be talked to: this version opens no secured session.
-fn channel(lan: &LanDevice) -> Channel {
-    let secured_only = lan.remote_access.as_ref().is_some_and(|access| access.secured_only);
-    if secured_only || lan.security == Security::OwnedByAnother { Channel::SecuredOnly } else { Channel::Clear }
 }
 
 /// A machine's failure in the reader's terms, with the device's own words.
@@ -572,6 +539,7 @@ fn failure_view(failure: &Failure) -> Error {
     let code = match failure {
         Failure::ConsentNeeded => Code::ConsentNeeded,
         Failure::SecuredOnly { .. } => Code::SecuredOnly,
+        Failure::OtherServer => Code::OtherServer,
         Failure::NoRemoteAccess => Code::NoRemoteAccess,
         Failure::DeviceRefused { .. } => Code::DeviceRefused,
         Failure::NoAnswer => Code::NoAnswer,
@@ -580,6 +548,8 @@ fn failure_view(failure: &Failure) -> Error {
         Failure::NotSeenOnline { .. } => Code::NotSeenOnline,
         Failure::IdentityMismatch { .. } => Code::IdentityMismatch,
         Failure::NotPutBack { .. } => Code::NotPutBack,
+        Failure::PasswordNotChanged { .. } => Code::PasswordNotChanged,
+        Failure::PasswordUnsure => Code::PasswordUnsure,
         Failure::BadAnswer => Code::BadAnswer,
         Failure::Cancelled => Code::Cancelled,
     };

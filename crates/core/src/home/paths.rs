@@ -9,7 +9,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use xmpp_parsers::jid::FullJid;
 
+use super::lines::Line;
 use super::pace::Pace;
+use crate::lan::Place;
 use crate::view::Path;
 
 /// Our choice: so long after a failure a path is taken only where there is no other.
@@ -24,15 +26,16 @@ const CLEARLY: u32 = 2;
 /// The way that one request takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Route {
-    Lan(SocketAddr),
-    Xmpp(FullJid),
+    Lan(Place),
+    /// Over which link, and to whom.
+    Xmpp(Line, FullJid),
 }
 
 impl Route {
     pub(super) fn path(&self) -> Path {
         match self {
             Route::Lan(_) => Path::Lan,
-            Route::Xmpp(_) => Path::Xmpp,
+            Route::Xmpp(..) => Path::Xmpp,
         }
     }
 }
@@ -155,9 +158,9 @@ mod tests {
     }
 
     fn first(paths: &Paths, at_home: bool) -> Path {
-        let lan = Route::Lan(SocketAddr::from(([192, 0, 2, 7], 40001)));
+        let lan = Route::Lan(Place::Clear(SocketAddr::from(([192, 0, 2, 7], 40001))));
         let jid = FullJid::new("home@home.test/OIC/1.0/oic.d.light/6a4f0000-0000-4000-8000-000000000001");
-        let routes = paths.order(lan, Route::Xmpp(jid.expect("a full JID")), at_home);
+        let routes = paths.order(lan, Route::Xmpp(Line::First, jid.expect("a full JID")), at_home);
         assert_ne!(Some(routes.first.path()), routes.second.map(|second| second.path()));
         routes.first.path()
     }

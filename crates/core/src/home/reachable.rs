@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Method, Request};
 use homeward_protocol::oic::device::DEVICE_URI;
+use homeward_protocol::oic::remote_access::XmppAccess;
 use homeward_xmpp::Cause;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -16,14 +17,19 @@ use xmpp_parsers::jid::FullJid;
 
 use super::Inner;
 use super::devices::{AtServer, OnThisNetwork, Standing, key};
+use super::lines::Line;
 use super::state::{find, now_ms};
 use crate::error::{Code, Error};
-use crate::lan::{Lan, LanDevice, LanEvent};
+use crate::lan::{Lan, LanDevice, LanError, LanEvent, Place};
 use crate::remote::RemoteEvent;
-use crate::view::{Connection, Device, Layer, Path, Presence, Search, Via};
+use crate::view::{Connection, Device, Layer, Move, Path, Presence, Search, Security, Via};
 
 /// Our choice: two transmissions (RFC 7252 §4.8).
 const STILL_THERE_WITHIN: Duration = Duration::from_secs(5);
+/// Our choice: a handshake, and three transmissions.
+const TELLS_OWNER_WITHIN: Duration = Duration::from_secs(20);
+/// Our choice: how often it is looked whether a transfer of somebody's has ended.
+const TRANSFER_SEEN_EVERY: Duration = Duration::from_secs(5);
 /// Our choice: what answers at all answers within that time, also where datagrams are lost.
 const LOOKS_AROUND_FOR: Duration = Duration::from_secs(15);
 
@@ -34,11 +40,22 @@ pub(super) async fn hear_lan(inner: Arc<Inner>, mut events: mpsc::Receiver<LanEv
         match event {
             LanEvent::Found(device) | LanEvent::Changed(device) => {
                 let id = device.di.to_lowercase();
-                state.change_device(&id, |known| {
+                let described = device.described;
+                let in_transfer = device.security == Security::InTransfer;
+                let asks = state.change_device(&id, |known| {
                     known.view.last_seen_at_ms = Some(now_ms());
                     known.paths.heard(Path::Lan);
                     known.lan = Some(OnThisNetwork { device: *device, answering: true });
+                    let begins = in_transfer && !std::mem::replace(&mut known.is_watched_in_transfer, true);
+                    if begins {
+                        tokio::spawn(inner.clone().watch_transfer(id.clone()));
+                    }
+                    let is_ours = known.view.owned.is_some() && described;
+                    is_ours && !std::mem::replace(&mut known.is_asked_as_owner, true)
                 });
+                if asks {
+                    tokio::spawn(inner.clone().ask_as_owner(id));
+                }
             }
             LanEvent::Silent { di } => {
                 state.change_known(&di.to_lowercase(), |known| {
@@ -52,12 +69,18 @@ pub(super) async fn hear_lan(inner: Arc<Inner>, mut events: mpsc::Receiver<LanEv
     }
 }
 
-/// Applies what the server tells, until it ends.
-pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<RemoteEvent>) {
+/// Applies what the server at the end of one of our links tells, until it ends.
+pub(super) async fn hear_remote(inner: Arc<Inner>, line: Line, mut events: mpsc::Receiver<RemoteEvent>) {
     while let Some(event) = events.recv().await {
         match event {
             RemoteEvent::Present { jid, resource, contact } => {
+                let is_its_own = inner.state().is_device_account(jid.to_bare().as_str(), &resource.key());
+                let contact = contact && !is_its_own;
                 let id = key(&resource, &jid, contact);
+                if contact && !inner.shows_contact(&id, line, &jid) {
+                    continue;
+                }
+                let bare = jid.to_bare();
                 inner.state().change_device(&id, |known| {
                     known.view.described = false;
                     known.view.trouble = None;
@@ -65,14 +88,14 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
                     known.paths.heard(Path::Xmpp);
                     known.view.last_seen_at_ms = Some(now_ms());
                     let standing = Standing::Available;
-                    known.remote = Some(AtServer { jid, resource, contact, standing });
+                    known.remote = Some(AtServer { line, jid, resource, contact, standing });
                 });
                 if !contact {
-                    inner.runs.seen_online(&id);
+                    inner.runs.seen_online(&id, bare);
                 }
             }
             RemoteEvent::Gone(jid) => {
-                if let Some(id) = inner.id_at(&jid) {
+                if let Some(id) = inner.id_at(line, &jid) {
                     inner.state().change_known(&id, |known| {
                         if let Some(remote) = known.remote.as_mut() {
                             remote.standing = Standing::Gone;
@@ -81,17 +104,19 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
                     tokio::spawn(inner.clone().ask_on_lan(id));
                 }
             }
-            RemoteEvent::CutOff(jid) => inner.cut_off(&jid),
+            RemoteEvent::CutOff(jid) => inner.cut_off(line, &jid),
             RemoteEvent::Proven(jid, hash) => {
                 if let Err(error) = inner.store.set_proven_with(jid.as_str(), hash.mechanism()) {
                     tracing::warn!("how the account was signed in could not be kept: {error}");
                 }
             }
+            // Both links tell it.
+            RemoteEvent::Moved if !inner.lines.is_house(line) => {}
             RemoteEvent::Moved => {
                 inner.state().change_devices(|_| true, |known| known.paths.doubt());
                 inner.moved.notify_one();
             }
-            link => inner.link_changed(link),
+            link => inner.link_changed(line, link),
         }
     }
 }
@@ -100,7 +125,7 @@ pub(super) async fn hear_remote(inner: Arc<Inner>, mut events: mpsc::Receiver<Re
 /// now, and where this computer may be somewhere else.
 pub(super) async fn look_around(inner: Arc<Inner>) {
     loop {
-        let wanted = inner.state().has_onboarded() && !inner.searching.load(Ordering::Relaxed);
+        let wanted = inner.state().is_known_here() && !inner.searching.load(Ordering::Relaxed);
         if let (true, Ok(lan)) = (wanted, inner.lan()) {
             lan.search();
             sleep(LOOKS_AROUND_FOR).await;
@@ -112,28 +137,44 @@ pub(super) async fn look_around(inner: Arc<Inner>) {
     }
 }
 
-fn is_at(remote: Option<&AtServer>, jid: &FullJid) -> bool {
-    remote.is_some_and(|remote| remote.jid == *jid)
+/// A device that is asked on this network does not answer there.
+pub(super) fn away() -> Error {
+    Error::new(Code::NotReachable, "the device does not answer on this network")
+}
+
+fn is_at(remote: Option<&AtServer>, line: Line, jid: &FullJid) -> bool {
+    remote.is_some_and(|remote| remote.line == line && remote.jid == *jid)
 }
 
 impl Inner {
     /// The device that has this address at the server.
-    fn id_at(&self, jid: &FullJid) -> Option<String> {
+    fn id_at(&self, line: Line, jid: &FullJid) -> Option<String> {
         let state = self.state();
-        state.devices().find(|known| is_at(known.remote.as_ref(), jid)).map(|known| known.view.id.clone())
+        state.devices().find(|known| is_at(known.remote.as_ref(), line, jid)).map(|known| known.view.id.clone())
+    }
+
+    /// Whether a contact's device that is seen over this link is to be shown. Both of our accounts may have the contact, and may
+    /// be each other's.
+    fn shows_contact(&self, id: &str, line: Line, jid: &FullJid) -> bool {
+        let state = self.state();
+        let elsewhere = state
+            .device(id)
+            .and_then(|known| known.remote.as_ref())
+            .is_some_and(|remote| remote.line != line && remote.standing != Standing::Gone);
+        !state.is_own(jid.to_bare().as_str()) && (self.lines.is_house(line) || !elsewhere)
     }
 
     /// A device that sends too much: the person sees which one it is, and the others go on.
-    fn cut_off(&self, jid: &FullJid) {
-        if let Some(id) = self.id_at(jid) {
+    fn cut_off(&self, line: Line, jid: &FullJid) {
+        if let Some(id) = self.id_at(line, jid) {
             let error = Error::new(Code::CutOff, "the device sends too much, and is not heard for a minute");
             self.state().change_known(&id, |known| known.view.trouble = Some(error));
         }
     }
 
-    fn link_changed(&self, event: RemoteEvent) {
+    fn link_changed(&self, line: Line, event: RemoteEvent) {
         let suspended = |layer, cause: &Cause, wait: Duration| Connection::Suspended {
-            since_ms: self.state().down_since_ms(),
+            since_ms: self.down_since_ms(line),
             retry_at_ms: now_ms().saturating_add(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)),
             error: Error::from_cause(layer, cause),
         };
@@ -163,22 +204,41 @@ impl Inner {
             | RemoteEvent::Moved => Connection::Offline,
         };
         let mut state = self.state();
+        let is_house = self.lines.is_house(line);
+        let before = if is_house { Some(state.connection()) } else { state.moving().map(|moving| &moving.connection) };
         // Why there is no connection says more than that there is none.
         if connection == Connection::Offline
-            && matches!(state.connection(), Connection::Refused { .. })
+            && matches!(before, Some(Connection::Refused { .. }))
             && state.account().is_some()
         {
             return;
         }
+        let changes = |remote: &AtServer| remote.line == line && standing(remote.standing) != remote.standing;
         state.change_devices(
-            |known| known.remote.as_ref().is_some_and(|remote| standing(remote.standing) != remote.standing),
+            |known| known.remote.as_ref().is_some_and(changes),
             |known| {
                 if let Some(remote) = known.remote.as_mut() {
                     remote.standing = standing(remote.standing);
                 }
             },
         );
-        state.set_connection(connection);
+        if is_house {
+            state.set_connection(connection);
+        } else if let Some(moving) = state.moving().cloned() {
+            state.set_moving(Some(Move { connection, ..moving }));
+        }
+    }
+
+    /// Since when that link is down, counted from the loss and not from the last try.
+    fn down_since_ms(&self, line: Line) -> u64 {
+        let mut state = self.state();
+        if self.lines.is_house(line) {
+            return state.down_since_ms();
+        }
+        match state.moving().map(|moving| &moving.connection) {
+            Some(Connection::Suspended { since_ms, .. }) => *since_ms,
+            _ => now_ms(),
+        }
     }
 
     /// The local network, started when first needed.
@@ -189,7 +249,7 @@ impl Inner {
         if let Some(lan) = self.lan.get() {
             return Ok(lan);
         }
-        let (lan, mut told) = Lan::start(self.config.interfaces.clone())?;
+        let (lan, mut told) = Lan::start(self.config.interfaces.clone(), self.owner.clone())?;
         if self.lan.set(lan).is_ok() {
             let events = self.lan_events.clone();
             tokio::spawn(async move {
@@ -209,9 +269,44 @@ impl Inner {
         let Some(lan) = self.lan_device(&id) else { return };
         let (Some(address), Ok(href)) = (lan.endpoints.first().copied(), Href::new(DEVICE_URI)) else { return };
         let Ok(network) = self.lan() else { return };
-        if network.request(address, &Request::get(href), STILL_THERE_WITHIN).await.is_err() {
+        if network.request(&Place::Clear(address), &Request::get(href), STILL_THERE_WITHIN).await.is_err() {
             network.lost(&lan.di);
         }
+    }
+
+    /// Whether somebody is still taking the device over: no device tells when that has ended.
+    async fn watch_transfer(self: Arc<Self>, id: String) {
+        loop {
+            sleep(TRANSFER_SEEN_EVERY).await;
+            let Some(device) = self.lan_device(&id).filter(|lan| lan.security == Security::InTransfer) else { break };
+            if let Ok(network) = self.lan() {
+                network.refresh(&device.di);
+            }
+        }
+        self.state().change_known(&id, |known| known.is_watched_in_transfer = false);
+    }
+
+    /// How the Remote Access of a device of ours stands: in the clear it does not say.
+    pub(super) async fn ask_as_owner(self: Arc<Self>, id: String) {
+        let asked = {
+            let state = self.state();
+            let known = state.device(&id).and_then(|known| Some((known, &known.lan.as_ref()?.device)));
+            known.and_then(|(known, lan)| Some((known.place(lan)?, lan.xmpp.as_ref()?.href.clone())))
+        };
+        let answer = match (asked, self.lan()) {
+            (Some((place @ Place::Secured { .. }, href)), Ok(network)) => {
+                network.request(&place, &Request::get(href), TELLS_OWNER_WITHIN).await
+            }
+            _ => Err(LanError::NoAnswer),
+        };
+        let lacks_key = matches!(answer, Err(LanError::NoKey));
+        let told = answer.ok().filter(|answer| answer.status.is_success());
+        let told = told.and_then(|answer| XmppAccess::read(answer.body.as_ref()?));
+        self.state().change_known(&id, |known| {
+            known.is_asked_as_owner = false;
+            known.lacks_key = lacks_key;
+            known.told_owner = told.or(known.told_owner.take());
+        });
     }
 
     pub(super) fn loopback_only(&self) -> bool {
@@ -262,22 +357,12 @@ impl Inner {
         state.device(id)?.lan.as_ref().filter(|lan| lan.answering).map(|lan| lan.device.clone())
     }
 
-    /// The full JID of a device that is available now.
-    pub(super) fn remote_jid(&self, id: &str) -> Option<FullJid> {
-        let state = self.state();
-        state
-            .device(id)?
-            .remote
-            .as_ref()
-            .filter(|remote| remote.standing == Standing::Available)
-            .map(|remote| remote.jid.clone())
-    }
-
-    /// The same, where it is signed in with our own account.
-    pub(super) fn own_remote_jid(&self, id: &str) -> Option<FullJid> {
+    /// The way to a device that is available now at an account of ours.
+    pub(super) fn at_own_account(&self, id: &str) -> Option<(Line, FullJid)> {
         let state = self.state();
         let remote = state.device(id)?.remote.as_ref()?;
-        (remote.standing == Standing::Available && !remote.contact).then(|| remote.jid.clone())
+        let is_there = remote.standing == Standing::Available && !remote.contact;
+        is_there.then(|| (remote.line, remote.jid.clone()))
     }
 
     /// Waits until a device can be reached; searches the local network meanwhile where that may help.
@@ -328,7 +413,7 @@ impl Inner {
     pub(super) fn forget_device(&self, id: &str) -> Result<(), Error> {
         let device = self.device_now(id)?;
         if device.presence == Presence::Online {
-            return Err(Error::new(Code::RequestInvalid, format!("{} is online", device.name)));
+            return Err(Error::new(Code::NotNow, format!("{} is online", device.name)));
         }
         let mut state = self.state();
         self.store.forget_device(&device.id)?;

@@ -10,12 +10,13 @@ use super::onboarding::STEPS;
 use crate::config::{Config, Slot};
 use crate::error::{Code, Error};
 use crate::store::{JournalEntry, SlotLock};
-use crate::view::{Account, Credential, Run, RunState, RunStep, StepState, UndoReach};
+use crate::view::{Credential, Run, RunState, RunStep, StepState, UndoReach, Whose};
 
-/// Shows what one entry tells. `own`: our client UUID, whose slot we hold: whoever had it before has ended.
-pub(super) fn recall(state: &mut State, config: &Config, own: Uuid, entry: JournalEntry, account: Option<&Account>) {
+/// Shows what one entry tells. `own`: our client UUID, whose slot we hold: whoever had it before has ended. `ours`: the
+/// accounts that count.
+pub(super) fn recall(state: &mut State, config: &Config, own: Uuid, entry: JournalEntry, ours: &[&str]) {
     state.set_given(&entry.id, credential(&entry));
-    let is_of_account = account.is_some_and(|account| account.jid == entry.jid);
+    let is_of_account = ours.contains(&entry.jid.as_str());
     let goes_on = || match entry.by {
         Some(by) if by == own => false,
         // Only the app looks after what others left undone.
@@ -23,7 +24,8 @@ pub(super) fn recall(state: &mut State, config: &Config, own: Uuid, entry: Journ
         None => config.slot != Slot::App,
     };
     if entry.is_open() && is_of_account && !goes_on() {
-        state.set_run(cut_short(&entry));
+        let whose = if state.is_device_account(&entry.jid, &entry.id) { Whose::Own } else { Whose::House };
+        state.set_run(cut_short(&entry, whose));
     }
 }
 
@@ -33,14 +35,17 @@ pub(super) fn credential(entry: &JournalEntry) -> Option<Credential> {
         jid: entry.jid.clone(),
         server: entry.server.clone(),
         port: entry.port,
-        since_ms: entry.began_at_ms,
+        since_ms: entry.since_ms.unwrap_or(entry.began_at_ms),
+        rotated_at_ms: entry.rotated_at_ms,
         in_the_clear: entry.consent,
-        certain: entry.left == Some(LeftOnDevice::NewAccount),
+        over_account: entry.over_account,
+        own: false,
+        certain: entry.left == Some(LeftOnDevice::NewAccount) && !entry.outdated,
     })
 }
 
 /// The run as it stood when its program ended.
-fn cut_short(entry: &JournalEntry) -> Run {
+fn cut_short(entry: &JournalEntry, whose: Whose) -> Run {
     let error = Error::new(Code::CutShort, "the program ended in the middle of this");
     let step = |step: Step| RunStep {
         step,
@@ -58,6 +63,7 @@ fn cut_short(entry: &JournalEntry) -> Run {
         state: RunState::Failed { error: error.clone(), left: LeftOnDevice::Unknown },
         started_at_ms: entry.began_at_ms,
         undo: entry.can_be_undone().then_some(reach),
+        whose,
         jid: entry.jid.clone(),
         server: entry.server.clone(),
         port: entry.port,

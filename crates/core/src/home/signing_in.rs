@@ -11,7 +11,8 @@ use zeroize::Zeroizing;
 
 use super::{Inner, account};
 use crate::error::{Code, Error};
-use crate::view::{Account, AccountCheck, AccountForm, Connection, Layer};
+use crate::store::Which;
+use crate::view::{Account, AccountCheck, AccountForm, Connection, Layer, Move};
 
 impl Inner {
     /// The remembered password of an account; the one that this program was given belongs to the saved account, or to
@@ -32,25 +33,31 @@ impl Inner {
     /// Connects with the saved account, if there is one (RA-22).
     pub(super) async fn connect(&self) {
         let Some(account) = self.state().account().cloned() else { return };
-        let password = self.password(&account.jid).await;
-        let told = Account { has_password: password.is_some(), ..account.clone() };
+        let (account, signing_in) = self.with_password(account).await;
         let keyring = self.passwords.state();
-        self.state().set_account(Some(told), keyring);
+        self.state().set_account(Some(account), keyring);
+        // At once: what became of the account before is no answer to whoever waits for this one.
+        self.state().set_connection(beginning(&signing_in));
+        self.lines.house().use_account(signing_in.ok());
+    }
+
+    /// Connects with the account that the house moves to, if it does.
+    pub(super) async fn connect_next(&self) {
+        let Some(Move { account, .. }) = self.state().moving().cloned() else { return };
+        let (account, signing_in) = self.with_password(account).await;
+        self.state().set_moving(Some(Move { account, connection: beginning(&signing_in) }));
+        self.lines.next().use_account(signing_in.ok());
+    }
+
+    /// Whether its password is at hand, and if so, how to sign in.
+    async fn with_password(&self, account: Account) -> (Account, Result<homeward_xmpp::Account, Error>) {
+        let password = self.password(&account.jid).await;
+        let account = Account { has_password: password.is_some(), ..account };
         let signing_in = match password {
             None => Err(Error::new(Code::PasswordMissing, format!("no password of {} is at hand", account.jid))),
             Some(password) => self.signing_in(&account, &password, self.uuid),
         };
-        match signing_in {
-            Ok(account) => {
-                // At once: what became of the account before is no answer to whoever waits for this one.
-                self.state().set_connection(Connection::Connecting { layer: Layer::Dns });
-                self.remote.use_account(Some(account));
-            }
-            Err(error) => {
-                self.remote.use_account(None);
-                self.state().set_connection(Connection::Refused { error });
-            }
-        }
+        (account, signing_in)
     }
 
     pub(super) fn signing_in(
@@ -94,19 +101,15 @@ impl Inner {
     }
 
     pub(super) async fn set_account(&self, form: &AccountForm, password: Option<Secret>) -> Result<Account, Error> {
-        let checked = account::check_form(form, self.loopback_only()).await?;
-        let jid = checked.jid.to_string();
-        match password.filter(|password| !password.is_empty()) {
-            Some(password) => drop(self.passwords.set(&jid, password).await),
-            None => {
-                let password = self.given_or_remembered(&jid).await.ok_or_else(password_missing)?;
-                self.passwords.set_for_this_run(&jid, password);
-            }
+        let account = account::check_form(form, self.loopback_only()).await.map(saved)?;
+        let is_another = self.state().account().is_some_and(|former| former.jid != account.jid);
+        if is_another {
+            self.does_not_move()?;
         }
-        let account = saved(checked);
-        self.store.set_account(&account)?;
-        if self.state().account().is_some_and(|former| former.jid != account.jid) {
-            self.remote.use_account(None);
+        self.keep_password(&account.jid, password).await?;
+        self.store.set_account(Which::House, &account)?;
+        if is_another {
+            self.lines.house().use_account(None);
             self.leave_account()?;
         }
         self.state().set_account(Some(account.clone()), self.passwords.state());
@@ -116,10 +119,23 @@ impl Inner {
         Ok(account)
     }
 
+    /// Keeps what was typed for this account, or goes on with what is remembered.
+    pub(super) async fn keep_password(&self, jid: &str, typed: Option<Secret>) -> Result<(), Error> {
+        match typed.filter(|password| !password.is_empty()) {
+            Some(password) => drop(self.passwords.set(jid, password).await),
+            None => {
+                let password = self.given_or_remembered(jid).await.ok_or_else(password_missing)?;
+                self.passwords.set_for_this_run(jid, password);
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn forget_account(&self) -> Result<(), Error> {
         let Some(account) = self.state().account().cloned() else { return Ok(()) };
-        self.store.clear_account()?;
-        self.remote.use_account(None);
+        self.does_not_move()?;
+        self.store.clear_account(Which::House)?;
+        self.lines.house().use_account(None);
         let keyring = self.passwords.forget(&account.jid).await;
         self.own_accounts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
         {
@@ -142,7 +158,14 @@ fn password_missing() -> Error {
     Error::new(Code::PasswordMissing, "a password is needed")
 }
 
-fn saved(checked: account::Checked) -> Account {
+fn beginning(signing_in: &Result<homeward_xmpp::Account, Error>) -> Connection {
+    match signing_in {
+        Ok(_) => Connection::Connecting { layer: Layer::Dns },
+        Err(error) => Connection::Refused { error: error.clone() },
+    }
+}
+
+pub(super) fn saved(checked: account::Checked) -> Account {
     let account::Checked { jid, server, port, ca, pin, warnings: _ } = checked;
     Account { jid: jid.to_string(), server, port, ca, pin: pin.map(|pin| pin.to_string()), has_password: true }
 }

@@ -11,11 +11,12 @@ use tokio::sync::{broadcast, watch};
 use tokio::time::{Instant, sleep_until};
 
 use super::devices::Known;
-use super::onboarding::is_under_way;
+use crate::error::{Code, Error};
 use crate::event::{Event, Numbered};
 use crate::store::KnownDevice;
 use crate::view::{
-    Account, AccountCheck, AccountForm, Connection, Credential, Device, Keyring, Presence, Run, Search, Snapshot,
+    Account, AccountCheck, AccountForm, Connection, Credential, Device, Keyring, Move, Owned, Presence, Run, Search,
+    Snapshot, Takeover,
 };
 
 /// Our choice: events that a reader may be behind; then it takes a new snapshot.
@@ -36,6 +37,9 @@ pub(super) struct State {
     account: Option<Account>,
     keyring: Keyring,
     connection: Connection,
+    moving: Option<Move>,
+    /// The accounts that devices have for themselves, with whose each is.
+    device_accounts: HashMap<String, String>,
     /// Since when our own link is down.
     down_since_ms: Option<u64>,
     check: Option<AccountCheck>,
@@ -45,6 +49,10 @@ pub(super) struct State {
     onboarded: HashSet<String>,
     /// What devices were given from here, by their ids.
     given: HashMap<String, Credential>,
+    /// The devices that are ours.
+    owned: HashMap<String, Owned>,
+    /// Transfers of ownership of this program's life, by the ids that the devices had.
+    takeovers: BTreeMap<String, Takeover>,
 }
 
 impl State {
@@ -58,12 +66,16 @@ impl State {
             account,
             keyring: Keyring::Unknown,
             connection: Connection::Offline,
+            moving: None,
+            device_accounts: HashMap::new(),
             down_since_ms: None,
             check: None,
             runs: BTreeMap::new(),
             prefill,
             onboarded,
             given: HashMap::new(),
+            owned: HashMap::new(),
+            takeovers: BTreeMap::new(),
         }
     }
 
@@ -84,8 +96,10 @@ impl State {
             account: self.account.clone(),
             keyring: self.keyring.clone(),
             connection: self.connection.clone(),
+            moving: self.moving.clone(),
             check: self.check.clone(),
             runs: self.runs.values().cloned().collect(),
+            takeovers: self.takeovers.values().cloned().collect(),
             prefill: self.prefill.clone(),
         }
     }
@@ -101,9 +115,9 @@ impl State {
         self.devices.get(id)
     }
 
-    /// Whether any device was onboarded over this network.
-    pub(super) fn has_onboarded(&self) -> bool {
-        !self.onboarded.is_empty() || self.devices.values().any(|known| known.onboarded_here)
+    /// Whether any device is worth looking for on this network: one that was onboarded over it, or is ours.
+    pub(super) fn is_known_here(&self) -> bool {
+        !self.owned.is_empty() || !self.onboarded.is_empty() || self.devices.values().any(|known| known.onboarded_here)
     }
 
     pub(super) fn devices(&self) -> impl Iterator<Item = &Known> {
@@ -116,9 +130,12 @@ impl State {
             self.make_room();
         }
         let onboarded = self.onboarded.contains(id);
+        let credential = self.given.get(id).cloned();
+        let credential = credential.map(|given| Credential { own: self.is_device_account(&given.jid, id), ..given });
         let known = self.devices.entry(id.to_owned()).or_insert_with(|| Known::new(id, onboarded));
         let before = known.view.clone();
-        known.view.credential = self.given.get(id).cloned();
+        known.view.credential = credential;
+        known.view.owned = self.owned.get(id).cloned();
         let result = change(known);
         known.settle();
         if known.view != before {
@@ -167,14 +184,38 @@ impl State {
         self.change_known(id, |_| ());
     }
 
+    /// Whether a device is ours is this now.
+    pub(super) fn set_owned(&mut self, id: &str, owned: Option<Owned>) {
+        match owned {
+            Some(owned) => self.owned.insert(id.to_owned(), owned),
+            None => self.owned.remove(id),
+        };
+        self.change_known(id, |_| ());
+    }
+
+    pub(super) fn takeover(&self, id: &str) -> Option<&Takeover> {
+        self.takeovers.get(id)
+    }
+
+    pub(super) fn set_takeover(&mut self, takeover: Takeover) {
+        if self.takeovers.get(&takeover.id) != Some(&takeover) {
+            self.takeovers.insert(takeover.id.clone(), takeover.clone());
+            self.publish(Event::TakeoverChanged { takeover });
+        }
+    }
+
     /// What devices were given from here, also those that are shown no longer.
     pub(super) fn given(&self) -> impl Iterator<Item = (&String, &Credential)> {
         self.given.iter()
     }
 
-    /// Whether a device is being set up, or put back, or waits for it.
-    pub(super) fn is_setting_up(&self) -> bool {
-        self.runs.values().any(|run| is_under_way(&run.state))
+    /// Refuses where a device is being set up, or put back.
+    pub(super) fn is_at_rest(&self) -> Result<(), Error> {
+        if self.runs.values().any(|run| run.state.is_under_way()) {
+            let words = "devices are being set up, or put back: wait until that has ended";
+            return Err(Error::new(Code::NotNow, words));
+        }
+        Ok(())
     }
 
     /// It has no account from here any more.
@@ -257,6 +298,47 @@ impl State {
         }
     }
 
+    /// The move to another account that is under way.
+    pub(super) fn moving(&self) -> Option<&Move> {
+        self.moving.as_ref()
+    }
+
+    pub(super) fn set_moving(&mut self, moving: Option<Move>) {
+        if self.moving != moving {
+            self.moving.clone_from(&moving);
+            self.publish(Event::MoveChanged { moving });
+        }
+    }
+
+    /// The house has the account now that it moved to, and our link with that is its own.
+    pub(super) fn has_moved(&mut self) {
+        if let Some(Move { account, connection }) = self.moving.clone() {
+            self.set_moving(None);
+            self.set_account(Some(account), self.keyring.clone());
+            self.set_connection(connection);
+        }
+    }
+
+    /// This account is this device's alone.
+    pub(super) fn set_device_account(&mut self, jid: &str, device: &str) {
+        self.device_accounts.insert(jid.to_lowercase(), device.to_owned());
+    }
+
+    pub(super) fn forget_device_account(&mut self, device: &str) {
+        self.device_accounts.retain(|_, whose| whose != device);
+    }
+
+    /// Whether this bare JID is the account that this device has for itself. For another device it is a stranger's.
+    pub(super) fn is_device_account(&self, jid: &str, device: &str) -> bool {
+        self.device_accounts.get(&jid.to_lowercase()).is_some_and(|whose| whose == device)
+    }
+
+    /// Whether this bare JID is the house's account, or the one that it moves to.
+    pub(super) fn is_own(&self, bare: &str) -> bool {
+        let next = self.moving.as_ref().map(|moving| &moving.account);
+        self.account.iter().chain(next).any(|account| account.jid.to_lowercase() == bare.to_lowercase())
+    }
+
     pub(super) fn set_check(&mut self, check: AccountCheck) {
         self.check = Some(check.clone());
         self.publish(Event::CheckChanged { check });
@@ -331,10 +413,12 @@ impl Batch {
             Event::DeviceChanged { device } => format!("device {}", device.id),
             Event::DeviceForgotten { id } => format!("device {id}"),
             Event::RunChanged { run } => format!("run {}", run.id),
+            Event::TakeoverChanged { takeover } => format!("takeover {}", takeover.id),
             Event::SearchChanged { .. } => "search".to_owned(),
             Event::AccountChanged { .. } => "account".to_owned(),
             Event::CheckChanged { .. } => "check".to_owned(),
             Event::ConnectionChanged { .. } => "connection".to_owned(),
+            Event::MoveChanged { .. } => "move".to_owned(),
         };
         if let Some(earlier) = self.last.insert(about, self.events.len())
             && let Some(replaced) = self.events.get_mut(earlier)

@@ -3,7 +3,7 @@
 //! Scope: one request, and what became of each member. A device may take it of some and not of others, and need not say
 //! so: what it does not answer is read. Non-scope: one resource (`control`).
 
-use homeward_protocol::crudn::{Href, Request};
+use homeward_protocol::crudn::{Href, Request, Status};
 use homeward_protocol::oic::batch;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -51,7 +51,7 @@ impl Inner {
         let request = Request::post(batch.clone(), batch::write(&members, &wanted));
         let failed = match self.ask(id, &request, Via::Auto).await {
             Ok(answer) if (200..300).contains(&answer.status) => None,
-            Ok(answer) => Some(refused(&answer)),
+            Ok(answer) => Some(refused(Status(answer.status), answer.diagnostic.as_deref())),
             Err(error) => Some(error),
         };
         let is_open = failed.as_ref().is_none_or(|error| matches!(error.code, Code::OutcomeUnknown | Code::BadAnswer));
@@ -81,7 +81,9 @@ impl Inner {
     /// What became of a member of which a taken batch says nothing.
     async fn left_out(&self, id: &str, member: &Href, wanted: &Value) -> Option<Error> {
         match self.send(id, &Request::get(member.clone()), Via::Auto).await {
-            Ok(answer) if !(200..300).contains(&answer.status) => Some(refused(&answer)),
+            Ok(answer) if !(200..300).contains(&answer.status) => {
+                Some(refused(Status(answer.status), answer.diagnostic.as_deref()))
+            }
             Ok(answer) if answer.body.as_ref().is_some_and(|value| fulfils(value, wanted)) => None,
             Ok(answer) if answer.body.is_some() => Some(not_taken(member)),
             Ok(_) | Err(_) => {

@@ -1,7 +1,7 @@
 //! CRUDN over CoAP: one request to one address, and its answer.
 //!
 //! Scope: unicast, large bodies both ways, the content format that a device takes, observing. Non-scope: which device
-//! is meant and which way a request shall take (`home`), DTLS.
+//! is meant and which way a request shall take (`home`), opening secured sessions ([`super::secure`]).
 
 use std::collections::HashMap;
 use std::io;
@@ -19,6 +19,7 @@ use super::address::canonical;
 use super::departure::Departure;
 use super::endpoint::{AskError, Endpoint};
 use super::observation::{self, Observation};
+use super::secure::Session;
 use crate::tap::Copies;
 
 /// The most endpoints whose content format is remembered. Our choice; then it is learned anew.
@@ -42,6 +43,12 @@ pub enum LanError {
     /// The answer is larger than is read.
     #[error("the answer is too large")]
     TooLarge,
+    /// What answers there does not prove that it is the device: no request was made.
+    #[error("what answers there does not prove that it is the device")]
+    NotProven,
+    /// The device is ours, and its key is not at hand: no request was made.
+    #[error("the device's key is not at hand")]
+    NoKey,
     /// The path or the body has no place in a CoAP message; nothing was sent.
     #[error(transparent)]
     BadRequest(#[from] RequestError),
@@ -70,6 +77,21 @@ impl LanClient {
     /// The system's, where it gives a socket of neither family.
     pub fn open(loopback_only: bool) -> io::Result<Self> {
         Ok(Self { endpoint: Endpoint::open(loopback_only)?, formats: Arc::default() })
+    }
+
+    /// Over an open session, with its device only.
+    pub(crate) fn over(session: Session) -> Self {
+        Self { endpoint: Endpoint::over(session), formats: Arc::default() }
+    }
+
+    /// Closes the session that it goes over, and waits until the device has been told.
+    pub(crate) async fn end(&self) {
+        self.endpoint.end().await;
+    }
+
+    /// Whether requests can be made: a session may be over.
+    pub(super) fn is_open(&self) -> bool {
+        self.endpoint.is_open()
     }
 
     /// Sends a request and waits for the whole answer. Sent confirmable and again as RFC 7252 §4.2 says; requests to

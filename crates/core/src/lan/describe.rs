@@ -12,8 +12,9 @@ use homeward_protocol::coap::message::Format;
 use homeward_protocol::crudn::{Href, HrefError, Request, Response, Status};
 use homeward_protocol::oic::device::{DEVICE_URI, Description, PLATFORM_URI, Platform};
 use homeward_protocol::oic::discovery::{self, Link};
-use homeward_protocol::oic::remote_access::{ConnectionStatus, XMPP_URI, XmppAccess};
+use homeward_protocol::oic::remote_access::{XMPP_URI, XmppAccess};
 use homeward_protocol::oic::security::{DOXM_RT, DOXM_URI, Doxm, Ownership};
+use homeward_protocol::ownership::Method;
 
 use super::client::{LanClient, LanError};
 use super::device::{LanDevice, RaResource};
@@ -230,8 +231,10 @@ impl Reading {
             }
             Outcome::List(..) | Outcome::NoList => self.done.push(Kind::List),
             Outcome::Doxm(doxm) => {
+                device.methods = doxm.as_ref().map(|doxm| Method::offered(doxm).collect()).unwrap_or_default();
                 device.security = match doxm.map(|doxm| doxm.ownership(None)) {
                     Some(Ownership::Unowned) => view::Security::Unowned,
+                    Some(Ownership::InTransfer) => view::Security::InTransfer,
                     Some(Ownership::Ours) => view::Security::Ours,
                     Some(Ownership::AnothersOrHidden) | None => view::Security::OwnedByAnother,
                 };
@@ -244,12 +247,7 @@ impl Reading {
 fn accept(access: Access, device: &mut LanDevice) {
     let Some(shown) = &mut device.remote_access else { return };
     match access {
-        Access::Is(state) => {
-            shown.address = state.address.filter(|address| !address.is_empty());
-            shown.port = state.port.filter(|port| *port != 0);
-            shown.status = state.status.as_ref().map(|status: &ConnectionStatus| status.as_str().to_owned());
-            shown.error_reason = state.error_reason;
-        }
+        Access::Is(state) => shown.is_now(state),
         Access::Secured => shown.secured_only = true,
         Access::Unreadable => {}
     }

@@ -4,10 +4,14 @@ use std::net::SocketAddr;
 
 use homeward_protocol::crudn::Href;
 use homeward_protocol::oic::device::{DEVICE_URI, device_type};
-use homeward_protocol::oic::discovery::Link;
+use homeward_protocol::oic::discovery::{Link, Scheme};
 use homeward_protocol::oic::remote_access::{INTERFACE, USER_RT, USER_URI, XMPP_RT};
+use homeward_protocol::ownership::Method;
 
 use crate::view;
+
+/// The most secured endpoints of one device that are tried. Our choice.
+const MAX_SECURED: usize = 8;
 
 /// A device as the local network shows it. None of it is authenticated.
 #[derive(Debug, Clone, PartialEq)]
@@ -34,6 +38,8 @@ pub struct LanDevice {
     pub user: Option<RaResource>,
     /// How far it is protected.
     pub security: view::Security,
+    /// How it offers to be taken over, the safer first; while nobody owns it.
+    pub methods: Vec<Method>,
     /// Whether its whole list is known: before, a resource that is listed may seem not to be.
     pub listed: bool,
     /// Whether all that is read of a device has been read. Before, what is absent may only be unknown.
@@ -67,6 +73,24 @@ impl RaResource {
 }
 
 impl LanDevice {
+    /// Where it answers over DTLS: at the hosts where it was heard, and no others.
+    pub fn secured_endpoints(&self) -> Vec<SocketAddr> {
+        let mut found = Vec::new();
+        for heard in &self.endpoints {
+            let listed = self.links.iter().flat_map(|link| &link.endpoints);
+            let at_host = listed.filter(|one| one.scheme == Scheme::Coaps && one.ip == heard.ip());
+            let ports = at_host.map(|one| one.port).chain(self.links.iter().filter_map(|link| link.secure_port));
+            for port in ports {
+                let mut at = *heard;
+                at.set_port(port);
+                if !found.contains(&at) && found.len() < MAX_SECURED {
+                    found.push(at);
+                }
+            }
+        }
+        found
+    }
+
     /// A device of which nothing is known but that it answers.
     pub(super) fn new(di: String, endpoint: SocketAddr) -> Self {
         Self {
@@ -81,6 +105,7 @@ impl LanDevice {
             xmpp: None,
             user: None,
             security: view::Security::None,
+            methods: Vec::new(),
             listed: false,
             described: false,
         }

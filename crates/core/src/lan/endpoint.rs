@@ -1,30 +1,28 @@
-//! Our own CoAP endpoint: a UDP socket per family, and the message layer over both.
+//! Our own CoAP endpoint: the message layer over a wire.
 //!
 //! Scope: unicast messages, one request and its answer at a time, and notifications. Non-scope: bodies larger than a
 //! datagram, content formats, CRUDN ([`super::client`]); multicast ([`super::round`]).
 
 use std::collections::HashMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use homeward_protocol::coap::Packet;
 use homeward_protocol::coap::exchange::{Chance, ExchangeId, Exchanges, Failure, Output};
-use socket2::{Domain, Protocol, Socket, Type};
-use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::address::canonical;
 use super::departure::Departure;
+use super::secure::Session;
+use super::wire::Wire;
 use crate::tap::Copies;
 
 /// The most notifications of one observation that wait for their reader; more are dropped. Our choice.
 const NOTIFICATIONS: usize = 64;
-/// The receive buffer that is asked for, in bytes: the answers of hundreds of devices at once.
-const RECEIVE_BUFFER: usize = 1 << 20;
 /// The largest datagram there is.
 pub(super) const MAX_DATAGRAM: usize = 65_535;
 
@@ -37,7 +35,7 @@ pub(super) enum AskError {
     Failed(Failure),
 }
 
-/// Our endpoint. Its sockets are closed when the last clone is dropped.
+/// Our endpoint. Its wire is closed when the last clone is dropped.
 #[derive(Clone)]
 pub(super) struct Endpoint {
     commands: mpsc::UnboundedSender<Command>,
@@ -50,6 +48,7 @@ enum Command {
     Listen { token: u64, notifications: mpsc::Sender<Packet> },
     Unlisten { token: u64 },
     ListenIn { with: SocketAddr, copies: Copies },
+    End,
 }
 
 struct Ask {
@@ -64,16 +63,18 @@ struct Ask {
 impl Endpoint {
     /// Opens the sockets; on loopback only, or on all interfaces. One family is enough.
     pub(super) fn open(loopback_only: bool) -> io::Result<Self> {
-        let v4 = if loopback_only { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
-        let v6 = if loopback_only { Ipv6Addr::LOCALHOST } else { Ipv6Addr::UNSPECIFIED };
-        let (v4, v6) = match (bind(IpAddr::V4(v4)), bind(IpAddr::V6(v6))) {
-            (Err(error), Err(_)) => return Err(error),
-            (v4, v6) => (v4.ok(), v6.ok()),
-        };
+        Ok(Self::start(Wire::clear(loopback_only)?))
+    }
+
+    /// Over an open session, with its device only. Ends with the session.
+    pub(super) fn over(session: Session) -> Self {
+        Self::start(Wire::Secured(Box::new(session)))
+    }
+
+    fn start(wire: Wire) -> Self {
         let (commands, taken) = mpsc::unbounded_channel();
         let driver = Driver {
-            v4,
-            v6,
+            wire,
             start: Instant::now(),
             layer: Exchanges::new(rand::random()),
             asked: HashMap::new(),
@@ -82,7 +83,19 @@ impl Endpoint {
             taps: Vec::new(),
         };
         tokio::spawn(driver.run(taken));
-        Ok(Self { commands, numbers: Arc::default() })
+        Self { commands, numbers: Arc::default() }
+    }
+
+    /// Closes the wire, for all clones, and waits until it is closed.
+    pub(super) async fn end(&self) {
+        if self.commands.send(Command::End).is_ok() {
+            self.commands.closed().await;
+        }
+    }
+
+    /// Whether messages can be sent: a session may be over.
+    pub(super) fn is_open(&self) -> bool {
+        !self.commands.is_closed()
     }
 
     /// Sends a confirmable message and waits for its answer, for as long as the message layer does. It leaves this
@@ -155,24 +168,9 @@ impl Drop for CancelOnDrop<'_> {
     }
 }
 
-/// A UDP socket on any port of an address; of one family only.
-pub(super) fn bind(ip: IpAddr) -> io::Result<UdpSocket> {
-    let domain = if ip.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
-    let socket = Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
-    if ip.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    // The system may give less; then a few answers are lost and asked for again.
-    let _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
-    socket.set_nonblocking(true)?;
-    socket.bind(&SocketAddr::new(ip, 0).into())?;
-    UdpSocket::from_std(socket.into())
-}
-
 /// What drives the message layer. One task.
 struct Driver {
-    v4: Option<UdpSocket>,
-    v6: Option<UdpSocket>,
+    wire: Wire,
     start: Instant,
     layer: Exchanges<SocketAddr>,
     asked: HashMap<ExchangeId, Waiting>,
@@ -190,16 +188,21 @@ struct Waiting {
 
 impl Driver {
     async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
-        let (mut buffer4, mut buffer6) = (vec![0; MAX_DATAGRAM], vec![0; MAX_DATAGRAM]);
+        let mut buffer = vec![0; MAX_DATAGRAM];
         loop {
             let timeout = self.layer.next_timeout().map(|after| self.start + after);
             tokio::select! {
                 command = commands.recv() => match command {
+                    Some(Command::End) => return self.break_off(),
                     Some(command) => self.take(command),
                     None => return,
                 },
-                received = receive(self.v4.as_ref(), &mut buffer4) => self.handle(received, &buffer4),
-                received = receive(self.v6.as_ref(), &mut buffer6) => self.handle(received, &buffer6),
+                received = self.wire.receive(&mut buffer) => {
+                    if received.is_err() && self.wire.ends_with_an_error() {
+                        return self.break_off();
+                    }
+                    self.handle(received, &buffer);
+                }
                 () = at(timeout) => self.layer.handle_timeout(self.now()),
             }
             self.drain().await;
@@ -234,6 +237,7 @@ impl Driver {
                 self.layer.forget_observation(token);
             }
             Command::ListenIn { with, copies } => self.taps.push((with, copies)),
+            Command::End => {}
         }
     }
 
@@ -270,8 +274,8 @@ impl Driver {
                         // Called off; whoever asked cancels it.
                         continue;
                     }
-                    match (self.transmit(to, &datagram).await, waiting) {
-                        (Ok(_), _) => self.copy(true, to, &datagram),
+                    match (self.wire.transmit(to, &datagram).await, waiting) {
+                        (Ok(()), _) => self.copy(true, to, &datagram),
                         // What cannot be sent at first will not be in two seconds either; what was sent once may be answered.
                         (Err(error), Some((id, _))) if !left_before => {
                             self.layer.cancel(self.now(), id);
@@ -292,11 +296,14 @@ impl Driver {
         }
     }
 
-    async fn transmit(&self, to: SocketAddr, datagram: &[u8]) -> io::Result<usize> {
-        let socket = if to.is_ipv4() { &self.v4 } else { &self.v6 };
-        match socket {
-            Some(socket) => socket.send_to(datagram, to).await,
-            None => Err(io::ErrorKind::Unsupported.into()),
+    /// The wire is gone: what has left may have been done, what has not was not.
+    fn break_off(&mut self) {
+        for (_, waiting) in std::mem::take(&mut self.asked) {
+            let outcome = match waiting.departure.has_left() {
+                true => AskError::Failed(Failure::NoAnswer),
+                false => AskError::NotSent(io::ErrorKind::ConnectionAborted),
+            };
+            let _ = waiting.answer.send(Err(outcome));
         }
     }
 
@@ -305,14 +312,6 @@ impl Driver {
             self.exchanges.remove(&waiting.number);
             let _ = waiting.answer.send(outcome);
         }
-    }
-}
-
-/// The next datagram; never, where there is no socket.
-async fn receive(socket: Option<&UdpSocket>, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-    match socket {
-        Some(socket) => socket.recv_from(buffer).await,
-        None => std::future::pending().await,
     }
 }
 

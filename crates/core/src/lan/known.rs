@@ -188,6 +188,13 @@ impl Known {
         self.devices.get_mut(di).is_some_and(|entry| !std::mem::replace(&mut entry.silent, true))
     }
 
+    /// A device is not there any more, and will not be.
+    pub(super) fn forget(&mut self, di: &str) {
+        if let Some(gone) = self.devices.remove(di) {
+            self.links -= gone.device.links.len();
+        }
+    }
+
     /// A device is no longer looked for.
     pub(super) fn probe_ended(&mut self, di: &str) {
         if let Some(entry) = self.devices.get_mut(di) {
@@ -261,9 +268,10 @@ impl Entry {
             if self.listed.is_some_and(|listed| listed != format) {
                 return;
             }
-            self.listed = Some(format);
+            // Read anew, also where only the ports may be others: it may have restarted.
+            let is_anew = self.listed.replace(format).is_none();
             self.device.listed = true;
-            if !same(&self.device.links, &links) {
+            if is_anew || !same(&self.device.links, &links) {
                 self.device.list(links);
             }
             return;

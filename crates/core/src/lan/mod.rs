@@ -1,9 +1,10 @@
 //! The local network: interfaces, the search, CRUDN over CoAP, DNS-SD.
 //!
-//! Scope: finding devices and talking to them in the clear. An answer here is not authenticated: a `di` can be claimed
-//! by anybody. Non-scope: DTLS, and what becomes of the devices (`home` merges them with those at the server).
+//! Scope: finding devices, and talking to them: in the clear, where an answer is not authenticated and a `di` can be
+//! claimed by anybody; or over DTLS with those that we own. Non-scope: what becomes of the devices (`home` merges them with
+//! those at the server).
 //!
-//! Drive it: [`Lan::start`], then read the events; [`Lan::search`] begins the continuous search.
+//! Drive it: `Lan::start`, then read the events; [`Lan::search`] begins the continuous search.
 
 mod address;
 mod asking;
@@ -19,27 +20,32 @@ mod known;
 mod observation;
 mod round;
 mod search;
+mod secure;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+mod wire;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use homeward_protocol::crudn::{Href, Request, Response};
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
 pub use address::text as address_text;
 pub use client::{LanClient, LanError};
 pub use device::{LanDevice, RaResource};
 pub use observation::Observation;
+pub(crate) use secure::{Owner, Session, SessionError};
 
 use crate::error::{Code, Error};
 use crate::tap::Copies;
 use crate::view;
 use interfaces::Wanted;
 use search::Command;
+use secure::Sessions;
 
 /// CoAP's port, and that of its multicast groups (RFC 7252 §6.1).
 const COAP_PORT: u16 = 5683;
@@ -67,10 +73,35 @@ pub enum LanEvent {
     Search(view::Search),
 }
 
+/// Where a device is asked on this network, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// In the clear, at this address: anybody can read along, and answer.
+    Clear(SocketAddr),
+    /// Over the secured session with a device of ours.
+    Secured {
+        /// Which: both sides prove it.
+        device: Uuid,
+        /// Where it may answer, the best first.
+        at: Vec<SocketAddr>,
+    },
+}
+
+impl Place {
+    /// The address that is tried first.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Place::Clear(address) => Some(*address),
+            Place::Secured { at, .. } => at.first().copied(),
+        }
+    }
+}
+
 /// The local network. Cheap to clone; its tasks end when the last clone is dropped.
 #[derive(Clone)]
 pub struct Lan {
     client: LanClient,
+    sessions: Sessions,
     commands: mpsc::UnboundedSender<Command>,
     loopback_only: bool,
 }
@@ -81,12 +112,18 @@ impl Lan {
     ///
     /// # Errors
     /// [`Code::InterfaceUnknown`]: a named interface is not there or down. [`Code::Internal`]: no socket to be had.
-    pub fn start(interfaces: Vec<String>) -> Result<(Lan, mpsc::Receiver<LanEvent>), Error> {
-        Self::start_at(interfaces, COAP_PORT, 1)
+    /// `owner`: the keys of the devices that we own.
+    pub(crate) fn start(interfaces: Vec<String>, owner: Owner) -> Result<(Lan, mpsc::Receiver<LanEvent>), Error> {
+        Self::start_at(interfaces, owner, COAP_PORT, 1)
     }
 
     /// At another port than CoAP's, and with all waits of the search divided: for tests.
-    fn start_at(interfaces: Vec<String>, port: u16, hurry: u32) -> Result<(Lan, mpsc::Receiver<LanEvent>), Error> {
+    fn start_at(
+        interfaces: Vec<String>,
+        owner: Owner,
+        port: u16,
+        hurry: u32,
+    ) -> Result<(Lan, mpsc::Receiver<LanEvent>), Error> {
         let wanted = Wanted::named(interfaces);
         let loopback_only = wanted.check()?;
         let client = LanClient::open(loopback_only)
@@ -94,7 +131,7 @@ impl Lan {
         let (commands, taken) = mpsc::unbounded_channel();
         let (events, reader) = mpsc::channel(EVENTS);
         search::spawn(search::Setup { wanted, loopback_only, port, hurry, client: client.clone() }, taken, events);
-        Ok((Lan { client, commands, loopback_only }, reader))
+        Ok((Lan { client, sessions: Sessions::new(owner), commands, loopback_only }, reader))
     }
 
     /// Whether only loopback is searched: the demo and the tests, where nobody's real devices are touched.
@@ -122,34 +159,72 @@ impl Lan {
         let _ = self.commands.send(Command::Lost(di.to_owned()));
     }
 
+    /// A device has another id now: nobody will answer under this one.
+    pub(crate) fn forget(&self, di: &str) {
+        let _ = self.commands.send(Command::Forget(di.to_owned()));
+    }
+
     /// Asks one place (`host`, `host:port`, `[v6%zone]:port`; port 5683 if none is named), and returns the ids of the
     /// devices there; [`LanEvent::Found`] brings them too. Takes at most some ten seconds.
     ///
     /// # Errors
     /// [`Code::AddressInvalid`], [`Code::NothingThere`].
     pub async fn ask(&self, address: &str) -> Result<Vec<String>, Error> {
-        let places = address::resolve(address).await?;
-        let (answer, answered) = oneshot::channel();
-        let _ = self.commands.send(Command::Ask { places, answer: Some(answer) });
+        let found = self.ask_at(address::resolve(address).await?).await;
         let nothing = || Error::new(Code::NothingThere, format!("nothing at {address} answered"));
-        answered.await.ok().filter(|found| !found.is_empty()).ok_or_else(nothing)
+        Some(found).filter(|found| !found.is_empty()).ok_or_else(nothing)
     }
 
-    /// One request to one address, as [`LanClient::request`].
+    /// The same, at these addresses. None, where nothing answers.
+    pub(crate) async fn ask_at(&self, places: Vec<SocketAddr>) -> Vec<String> {
+        let (answer, answered) = oneshot::channel();
+        let _ = self.commands.send(Command::Ask { places, answer: Some(answer) });
+        answered.await.unwrap_or_default()
+    }
+
+    /// One request to one device, as [`LanClient::request`].
     ///
     /// # Errors
     /// [`LanError`].
-    pub async fn request(&self, to: SocketAddr, request: &Request, deadline: Duration) -> Result<Response, LanError> {
-        self.client.request(to, request, deadline).await
+    pub async fn request(&self, to: &Place, request: &Request, deadline: Duration) -> Result<Response, LanError> {
+        match to {
+            Place::Clear(address) => self.client.request(*address, request, deadline).await,
+            Place::Secured { device, at } => self.sessions.request(*device, at, request, deadline).await,
+        }
     }
 
-    /// All that goes to this address and comes from it is copied, too, for as long as somebody holds the tap.
-    pub(crate) fn listen_in(&self, with: SocketAddr, copies: Copies) {
-        self.client.listen_in(with, copies);
+    /// All that goes to this device and comes from it is copied, too, for as long as somebody holds the tap.
+    pub(crate) fn listen_in(&self, with: &Place, copies: Copies) {
+        match with {
+            Place::Clear(address) => self.client.listen_in(*address, copies),
+            Place::Secured { device, .. } => self.sessions.listen_in(*device, copies),
+        }
     }
 
     /// Observes a resource, as [`LanClient::observe`].
-    pub fn observe(&self, to: SocketAddr, href: Href) -> Observation {
-        self.client.observe(to, href)
+    ///
+    /// # Errors
+    /// There is no secured session to be had.
+    pub async fn observe(&self, to: &Place, href: Href, deadline: Duration) -> Result<Observation, LanError> {
+        match to {
+            Place::Clear(address) => Ok(self.client.observe(*address, href)),
+            Place::Secured { device, at } => {
+                let (at, client) = self.sessions.client(*device, at, deadline).await?;
+                Ok(client.observe(at, href))
+            }
+        }
+    }
+
+    /// Proves that a device of ours answers there: both sides have the key, and it says its id and its owner's.
+    ///
+    /// # Errors
+    /// [`LanError`].
+    pub(crate) async fn prove(&self, device: Uuid, at: &[SocketAddr], deadline: Duration) -> Result<(), LanError> {
+        self.sessions.client(device, at, deadline).await.map(drop)
+    }
+
+    /// Closes the secured session with a device, if there is one.
+    pub(crate) fn end_session(&self, device: Uuid) {
+        self.sessions.end(device);
     }
 }

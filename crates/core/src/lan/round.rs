@@ -21,7 +21,8 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::address::canonical;
-use super::endpoint::{MAX_DATAGRAM, bind};
+use super::endpoint::MAX_DATAGRAM;
+use super::wire::bind;
 
 /// How long answers are waited for: DEFAULT_LEISURE, within which everybody answers (RFC 7252 §8.2), and the way back.
 pub(super) const ANSWER_TIME: Duration = Duration::from_millis(5500);

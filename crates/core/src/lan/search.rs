@@ -25,18 +25,24 @@ use super::round::{ANSWER_TIME, Asker, Heard, Listing, What};
 use super::{LanDevice, LanEvent};
 use crate::view;
 
-/// The first rounds follow each other quickly: datagrams get lost, and a person is waiting. Our choice: eight within the
-/// first three seconds; where every third datagram is lost, half of the devices are missed by one round, and one in 250
+/// The first rounds follow each other quickly: datagrams get lost, and a person is waiting. Our choice: fourteen within the
+/// first three seconds; where every third datagram is lost, half of the devices are missed by one round, and one in 16,000
 /// by all of them.
-const QUICK: [Duration; 8] = [
+const QUICK: [Duration; 14] = [
     Duration::from_millis(100),
+    Duration::from_millis(150),
+    Duration::from_millis(150),
     Duration::from_millis(200),
-    Duration::from_millis(300),
-    Duration::from_millis(400),
-    Duration::from_millis(500),
-    Duration::from_millis(500),
-    Duration::from_millis(600),
-    Duration::from_millis(1400),
+    Duration::from_millis(200),
+    Duration::from_millis(200),
+    Duration::from_millis(200),
+    Duration::from_millis(250),
+    Duration::from_millis(250),
+    Duration::from_millis(250),
+    Duration::from_millis(250),
+    Duration::from_millis(250),
+    Duration::from_millis(250),
+    Duration::from_millis(1500),
 ];
 /// Then every 5 s in the first minute, every 10 s in the first five, every 30 s after. Our choice.
 const STEADY: [(Duration, Duration); 2] =
@@ -65,6 +71,7 @@ pub(super) enum Command {
     Stop,
     Refresh(String),
     Lost(String),
+    Forget(String),
     Ask { places: Vec<SocketAddr>, answer: Option<oneshot::Sender<Vec<String>>> },
 }
 
@@ -193,6 +200,10 @@ impl Search {
                 if self.known.lost(&di) {
                     return self.events.send(LanEvent::Silent { di }).await.map_err(|_| Unread);
                 }
+                Ok(())
+            }
+            Command::Forget(di) => {
+                self.known.forget(&di);
                 Ok(())
             }
             Command::Ask { places, answer } => {

@@ -15,6 +15,7 @@ use xmpp_parsers::jid::{FullJid, Jid};
 use xmpp_parsers::presence::{Presence, Type as PresenceType};
 use xmpp_parsers::roster::Item;
 
+use super::friends;
 use super::people::People;
 use super::sessions::Sessions;
 use super::surroundings::Surroundings;
@@ -224,6 +225,9 @@ async fn connected(
                 return Next::Failed(failure);
             }
             Some(Event::Presence(presence)) => {
+                for answer in friends::answers(sessions, &presence) {
+                    let _ = handle.send(answer.into()).await;
+                }
                 if let Some(gone) = gone(&presence) {
                     sessions.forget(&gone);
                 }

@@ -6,7 +6,9 @@
 mod allowance;
 mod crudn;
 mod dialogue;
+mod friends;
 mod link;
+mod network;
 mod peer;
 mod people;
 mod sessions;
@@ -20,14 +22,11 @@ use homeward_protocol::crudn::{Href, Request, Response};
 use homeward_protocol::remote::ibb::TooLarge;
 use homeward_protocol::remote::jid::OicResource;
 use homeward_protocol::remote::rest::RestError;
-use homeward_protocol::secret::Secret;
-use homeward_xmpp::{Account, Cause, Ear, Hash, IqFailure};
+use homeward_xmpp::{Account, Cause, Ear, Failure, Hash, Invitation, IqFailure};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use xmpp_parsers::jid::{BareJid, FullJid};
-use xmpp_parsers::minidom::Element;
-use xmpp_parsers::ns;
 
 use crate::view::Layer;
 
@@ -148,19 +147,21 @@ impl Remote {
         }
     }
 
-    /// Asks the server for another password of our account (XEP-0077 §3.3).
+    /// Asks our server for an invitation to make another account there.
     ///
     /// # Errors
-    /// [`IqFailure`]: refused, or nobody knows.
-    pub(crate) async fn change_password(&self, new: &Secret, deadline: Duration) -> Result<(), IqFailure> {
-        let handle = self.sessions.handle().ok_or(IqFailure::Closed)?;
-        let user = handle.jid().node().map(ToString::to_string).unwrap_or_default();
-        let field = |name: &str, text: &str| Element::builder(name, ns::REGISTER).append(text).build();
-        let query = Element::builder("query", ns::REGISTER)
-            .append(field("username", &user))
-            .append(field("password", new.expose()))
-            .build();
-        handle.set(None, query, deadline).await.map(drop)
+    /// [`IqFailure`]: it could not be asked.
+    pub(crate) async fn invitation(&self, deadline: Duration) -> Result<Option<Invitation>, IqFailure> {
+        self.sessions.handle().ok_or(IqFailure::Closed)?.invitation(deadline).await
+    }
+
+    /// Makes our account and this other one of ours contacts of each other, both ways: each sees the other's presence, and may
+    /// talk to it.
+    ///
+    /// # Errors
+    /// Why one of the two could not be asked; [`Cause::Silent`]: not both had said so in time.
+    pub(crate) async fn befriend(&self, other: &Account, deadline: Duration) -> Result<(), Failure> {
+        friends::befriend(&self.sessions, other, deadline).await
     }
 
     /// All that goes to this address and comes from it is copied, too, for as long as somebody holds the ear.

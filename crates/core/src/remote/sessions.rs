@@ -3,7 +3,7 @@
 //! Scope: `<open/>`, `<data/>` and `<close/>` in and out, for known (full JID, sid) only. Non-scope: what is said in them
 //! (`peer`, `dialogue`), who may talk to us (`people`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use homeward_xmpp::{Ear, Handle, IqFailure};
 use uuid::Uuid;
 use xmpp_parsers::ibb::{Close, Data, Open, Stanza as Carrier, StreamId};
 use xmpp_parsers::iq::Iq;
-use xmpp_parsers::jid::{FullJid, Jid};
+use xmpp_parsers::jid::{BareJid, FullJid, Jid};
 use xmpp_parsers::message::{Id, Message, MessageType};
 use xmpp_parsers::minidom::Element;
 use xmpp_parsers::ns;
@@ -46,6 +46,17 @@ pub(super) struct Sessions {
     state: Mutex<State>,
     /// What the server takes, where it closed the stream over a larger stanza; outlives the connection.
     learnt_limit: Mutex<Option<u32>>,
+    /// Accounts of ours that may become contacts now.
+    expected: Mutex<HashSet<BareJid>>,
+}
+
+/// An account is expected for as long as this lives.
+pub(super) struct Expected<'a>(&'a Sessions, BareJid);
+
+impl Drop for Expected<'_> {
+    fn drop(&mut self) {
+        self.0.expected().remove(&self.1);
+    }
 }
 
 #[derive(Default)]
@@ -154,6 +165,20 @@ impl Sessions {
         let peer = Arc::new(Peer::new(jid.clone()));
         state.peers.insert(jid.clone(), peer.clone());
         peer
+    }
+
+    fn expected(&self) -> MutexGuard<'_, HashSet<BareJid>> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// This account may become our contact, until what is returned is dropped.
+    pub(super) fn expect(&self, account: BareJid) -> Expected<'_> {
+        self.expected().insert(account.clone());
+        Expected(self, account)
+    }
+
+    pub(super) fn expects(&self, account: &BareJid) -> bool {
+        self.expected().contains(account)
     }
 
     pub(super) fn handle(&self) -> Option<Handle> {

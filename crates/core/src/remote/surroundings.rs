@@ -1,13 +1,15 @@
 //! What happens to this computer and may have broken the link: it slept, or its network changed.
 //!
 //! Scope: noticing. A connection says nothing of a cable that was pulled, nor of an hour that was slept through. Non-scope:
-//! what is done about it (`link`).
+//! what is done about it (`link`); how each system tells of its network (`network`).
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::watch;
+
+use super::network::Network;
 
 /// Our choice: how soon a sleep is noticed after waking up.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
@@ -82,48 +84,6 @@ impl Pace {
         *self = Self { wall, steady };
         // A system whose steady clock goes on in its sleep shows it by a look that comes late.
         by_wall > by_steady + CLOCK_SET_BY || by_steady > LOOK_EVERY + CLOCK_SET_BY
-    }
-}
-
-#[cfg(any(target_os = "linux", target_os = "windows"))]
-struct Network(Option<if_addrs::IfChangeNotifier>);
-
-#[cfg(any(target_os = "linux", target_os = "windows"))]
-impl Network {
-    fn new() -> Self {
-        Self(if_addrs::IfChangeNotifier::new().ok())
-    }
-
-    /// Waits so long at most.
-    fn changed_within(&mut self, time: Duration) -> bool {
-        match self.0.as_mut().map(|notifier| notifier.wait(Some(time))) {
-            Some(Ok(_)) => true,
-            Some(Err(error)) if error.kind() == std::io::ErrorKind::WouldBlock => false,
-            Some(Err(_)) | None => {
-                std::thread::sleep(time);
-                false
-            }
-        }
-    }
-}
-
-/// Where the system gives no notice, its interfaces are compared now and then.
-#[cfg(not(any(target_os = "linux", target_os = "windows")))]
-struct Network(Vec<if_addrs::Interface>);
-
-#[cfg(not(any(target_os = "linux", target_os = "windows")))]
-impl Network {
-    fn new() -> Self {
-        Self(if_addrs::get_if_addrs().unwrap_or_default())
-    }
-
-    /// Waits so long.
-    fn changed_within(&mut self, time: Duration) -> bool {
-        std::thread::sleep(time);
-        let now = if_addrs::get_if_addrs().unwrap_or_default();
-        let changed = now != self.0;
-        self.0 = now;
-        changed
     }
 }
 

@@ -35,9 +35,30 @@ pub(crate) struct JournalEntry {
     /// Which of the programs that share the folder runs, or ran, it: its client UUID.
     #[serde(default)]
     pub(crate) by: Option<Uuid>,
+    /// Whether it was given over the account that the device had.
+    #[serde(default)]
+    pub(crate) over_account: bool,
+    /// Whether it was given an account over this network, by this run or one before.
+    #[serde(default = "yes")]
+    pub(crate) here: bool,
     /// Whether the account's password is another since the device was given it: that it is online proves nothing then.
     #[serde(default)]
     pub(crate) outdated: bool,
+    /// Since when it has the account, in milliseconds since the Unix epoch: by a run before this one. Absent: by this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) since_ms: Option<u64>,
+    /// When the run began that last brought it another password of that account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rotated_at_ms: Option<u64>,
+    /// While a run goes on: that of the run before, where the device has what that one gave it. It holds again if this one
+    /// leaves the device as it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) earlier: Option<Box<JournalEntry>>,
+}
+
+/// Entries of before there was another way.
+fn yes() -> bool {
+    true
 }
 
 impl JournalEntry {
@@ -103,10 +124,16 @@ impl Store {
     pub(crate) fn begin_run(&self, entry: &JournalEntry) -> Result<(), Error> {
         self.transaction(|transaction| {
             let mut entry = entry.clone();
-            if let Some(earlier) = read(transaction, &entry.id)?
-                && earlier.gave(&entry.former)
-            {
-                entry.former = earlier.former;
+            if let Some(earlier) = read(transaction, &entry.id)? {
+                entry.here |= earlier.here && earlier.left == Some(LeftOnDevice::NewAccount);
+                if earlier.gave(&entry.former) {
+                    if earlier.jid == entry.jid {
+                        entry.since_ms = earlier.since_ms.or(Some(earlier.began_at_ms));
+                        entry.rotated_at_ms = earlier.rotated_at_ms;
+                    }
+                    entry.former.clone_from(&earlier.former);
+                    entry.earlier = Some(Box::new(JournalEntry { earlier: None, ..earlier }));
+                }
             }
             write(transaction, &entry)
         })
@@ -129,6 +156,7 @@ impl Store {
             // What was written is what the undo writes over.
             entry.step = if entry.account_written() { Step::Account.max(entry.step) } else { entry.step };
             (entry.left, entry.by) = (None, Some(by));
+            entry.earlier = None;
         })
     }
 
@@ -138,8 +166,14 @@ impl Store {
     /// `StoreFailed`.
     pub(crate) fn run_ended(&self, id: &str, left: LeftOnDevice, proven: bool) -> Result<(), Error> {
         self.change_run(id, |entry| {
-            entry.left = Some(left);
+            if entry.outdated && proven {
+                entry.rotated_at_ms = Some(entry.began_at_ms);
+            }
             entry.outdated &= !proven;
+            match entry.earlier.take().filter(|_| left == LeftOnDevice::AsBefore) {
+                Some(earlier) => *entry = JournalEntry { outdated: entry.outdated, ..*earlier },
+                None => entry.left = Some(left),
+            }
         })
     }
 
@@ -149,6 +183,14 @@ impl Store {
     /// `StoreFailed`.
     pub(crate) fn password_changed(&self, ids: &[&str]) -> Result<(), Error> {
         ids.iter().try_for_each(|id| self.change_run(id, |entry| entry.outdated = true))
+    }
+
+    /// Notes that this device's password is the account's again.
+    ///
+    /// # Errors
+    /// `StoreFailed`.
+    pub(crate) fn password_is_back(&self, id: &str) -> Result<(), Error> {
+        self.change_run(id, |entry| entry.outdated = false)
     }
 
     /// A device's entry.
@@ -219,7 +261,63 @@ mod tests {
             left: None,
             began_at_ms: 1,
             by: None,
+            over_account: false,
+            here: true,
             outdated: false,
+            since_ms: None,
+            rotated_at_ms: None,
+            earlier: None,
+        }
+    }
+
+    #[test]
+    fn since_when_it_has_its_account_and_when_its_password_was_changed_are_kept_apart() {
+        let folder = Folder::new();
+        let store = Store::open(folder.path()).unwrap();
+        let run = |began_at_ms, jid: &str, had: Option<&str>, outdated| {
+            let former = had.map(|jid| Former {
+                address: entry().server,
+                port: Some(entry().port),
+                account: FormerAccount::Jid(jid.to_owned()),
+            });
+            let former = former.unwrap_or_else(|| entry().former);
+            store.begin_run(&JournalEntry { began_at_ms, jid: jid.to_owned(), former, outdated, ..entry() }).unwrap();
+            store.run_ended("a", LeftOnDevice::NewAccount, true).unwrap();
+            let entry = store.run("a").unwrap().unwrap();
+            (entry.since_ms, entry.rotated_at_ms)
+        };
+        assert_eq!(run(1, "a@h", None, false), (None, None));
+        assert_eq!(run(2, "a@h", Some("a@h"), false), (Some(1), None), "the same again");
+        assert_eq!(run(3, "a@h", Some("a@h"), true), (Some(1), Some(3)), "another password");
+        assert_eq!(run(4, "a@h", Some("a@h"), false), (Some(1), Some(3)));
+        assert_eq!(run(5, "b@h", Some("a@h"), false), (None, None), "another account");
+    }
+
+    #[test]
+    fn a_run_that_leaves_the_device_as_it_was_leaves_what_is_known_of_it() {
+        let folder = Folder::new();
+        let store = Store::open(folder.path()).unwrap();
+        store.begin_run(&entry()).unwrap();
+        store.run_ended("a", LeftOnDevice::NewAccount, true).unwrap();
+        let before = store.run("a").unwrap().unwrap();
+        let again = || JournalEntry {
+            former: Former {
+                address: entry().server,
+                port: Some(entry().port),
+                account: FormerAccount::Jid(entry().jid),
+            },
+            began_at_ms: 2,
+            ..entry()
+        };
+        for left in [LeftOnDevice::AsBefore, LeftOnDevice::Unknown] {
+            store.begin_run(&again()).unwrap();
+            assert!(store.run("a").unwrap().unwrap().is_open());
+            store.run_ended("a", left, false).unwrap();
+            let now = store.run("a").unwrap().unwrap();
+            match left {
+                LeftOnDevice::AsBefore => assert_eq!(now, before),
+                _ => assert_eq!((now.began_at_ms, now.left, now.earlier), (2, Some(left), None)),
+            }
         }
     }
 

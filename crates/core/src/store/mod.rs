@@ -1,15 +1,17 @@
-//! What is kept: the account, the devices, the onboarding journal (SQLite), this program's identity (a file lock), and
-//! passwords (the system's keyring).
+//! What is kept: the account, those of devices alone, the devices, which of them are ours, the onboarding journal (SQLite), this program's identity
+//! (a file lock), passwords and the keys of devices (the system's keyring).
 //!
-//! Scope: keeping and giving back. Non-scope: what it means. No password and no credential is ever in the database,
-//! nor in any file.
+//! Scope: keeping and giving back. Non-scope: what it means. No password, no key and no credential is ever in the
+//! database, nor in any file.
 //!
 //! Several programs may share one folder: every write is one transaction, and SQLite's own locks order them. The calls
 //! are short (a local file) and may be made from async code; [`Passwords`]' are not, and are async themselves.
 
 mod account;
+mod device_account;
 mod devices;
 mod journal;
+mod ownership;
 mod passwords;
 mod slots;
 
@@ -23,8 +25,11 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
+pub(crate) use account::Which;
+pub(crate) use device_account::DeviceAccount;
 pub(crate) use devices::{KnownDevice, KnownResource, KnownValue};
 pub(crate) use journal::JournalEntry;
+pub(crate) use ownership::Ownership;
 pub(crate) use passwords::Passwords;
 pub(crate) use slots::SlotLock;
 
@@ -64,6 +69,29 @@ const MIGRATIONS: &[&str] = &[
 ",
     "
     ALTER TABLE account ADD COLUMN proven_with TEXT;
+",
+    "
+    CREATE TABLE ownership (
+        device TEXT PRIMARY KEY,
+        json TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+",
+    "
+    CREATE TABLE next_account (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        jid TEXT NOT NULL,
+        server TEXT NOT NULL,
+        port INTEGER NOT NULL,
+        ca TEXT,
+        pin TEXT,
+        proven_with TEXT
+    ) STRICT;
+",
+    "
+    CREATE TABLE device_account (
+        device TEXT PRIMARY KEY,
+        json TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
 ",
 ];
 
@@ -208,7 +236,7 @@ mod tests {
         let insert = "INSERT INTO account VALUES (1, 'maren@hearth.example', 'xmpp.hearth.example', 5222, '/ca.pem')";
         connection.execute(insert, []).unwrap();
         drop(connection);
-        let account = Store::open(folder.path()).unwrap().account().unwrap().unwrap();
+        let account = Store::open(folder.path()).unwrap().account(Which::House).unwrap().unwrap();
         assert_eq!((account.jid.as_str(), account.ca.as_deref()), ("maren@hearth.example", Some("/ca.pem")));
         assert_eq!(account.pin, None);
     }

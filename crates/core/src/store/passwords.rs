@@ -1,4 +1,5 @@
-//! Passwords: in the system's keyring, or in memory where there is none. Never in a file.
+//! Passwords, in the system's keyring, or in memory where there is none; and the keys of the devices that we own, in the
+//! keyring only: with such a key lost, a device has to be reset by hand. Never in a file.
 //!
 //! A keyring may open, and answer readings, and still take nothing (a session bus without a collection): only a write
 //! tells whether it works. Its calls block, and panic on an async thread, so each runs on a thread for such.
@@ -7,13 +8,17 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use homeward_protocol::ownership::keys::Key;
 use homeward_protocol::secret::Secret;
+use uuid::Uuid;
 
 use crate::view::Keyring;
 
 /// The name under which passwords are kept.
 const SERVICE: &str = "homeward";
-/// The entry that a probe writes, reads and removes. No JID: it has no domain.
+/// The entry of our id as an owner. No JID: it has no domain.
+const OWNER: &str = "owner";
+/// The entries that probes write, read and remove begin so. No JID: those have no space.
 const PROBE: &str = "probe";
 /// Our choice: a person may have to unlock the keyring; a keyring that hangs must not hang us.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -65,9 +70,11 @@ impl Passwords {
     pub(crate) async fn probe(&self) -> Keyring {
         let probed = self
             .blocking(|vault| {
-                vault.set(PROBE, &Secret::new(PROBE))?;
-                let read = vault.get(PROBE)?;
-                vault.delete(PROBE)?;
+                // Of its own: another program may be finding out the same.
+                let entry = format!("{PROBE} {}", Uuid::new_v4());
+                vault.set(&entry, &Secret::new(PROBE))?;
+                let read = vault.get(&entry)?;
+                vault.delete(&entry)?;
                 match read {
                     Some(read) if read.expose() == PROBE => Ok(()),
                     _ => Err("the keyring does not return what it was given".to_owned()),
@@ -120,6 +127,49 @@ impl Passwords {
         self.has_shown(deleted.map(|()| false))
     }
 
+    /// Our id as an owner of devices, if there is one.
+    ///
+    /// # Errors
+    /// The keyring's words.
+    pub(crate) async fn owner(&self) -> Result<Option<Uuid>, String> {
+        let kept = self.blocking(|vault| vault.get(OWNER)).await?;
+        Ok(kept.and_then(|kept| Uuid::parse_str(kept.expose()).ok()))
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// The keyring's words.
+    pub(crate) async fn set_owner(&self, owner: Uuid) -> Result<(), String> {
+        self.blocking(move |vault| vault.set(OWNER, &Secret::new(owner.to_string()))).await
+    }
+
+    /// The key of a device of ours.
+    ///
+    /// # Errors
+    /// The keyring's words.
+    pub(crate) async fn device_key(&self, device: Uuid) -> Result<Option<Key>, String> {
+        let kept = self.blocking(move |vault| vault.get(&entry_of(device))).await?;
+        Ok(kept.and_then(|kept| Key::from_base64(kept.expose())))
+    }
+
+    /// Keeps it.
+    ///
+    /// # Errors
+    /// The keyring's words.
+    pub(crate) async fn set_device_key(&self, device: Uuid, key: &Key) -> Result<(), String> {
+        let text = key.to_base64();
+        self.blocking(move |vault| vault.set(&entry_of(device), &text)).await
+    }
+
+    /// Keeps it no longer.
+    ///
+    /// # Errors
+    /// The keyring's words.
+    pub(crate) async fn forget_device_key(&self, device: Uuid) -> Result<(), String> {
+        self.blocking(move |vault| vault.delete(&entry_of(device))).await
+    }
+
     /// Takes note of a success (`true`: of a write) or of a failure's words.
     fn has_shown(&self, result: Result<bool, String>) -> Keyring {
         let mut known = self.known();
@@ -148,6 +198,11 @@ impl Passwords {
             Err(_) => Err(format!("the keyring did not answer within {} s", self.0.deadline.as_secs())),
         }
     }
+}
+
+/// The entry of a device's key. No JID: those have no space.
+fn entry_of(device: Uuid) -> String {
+    format!("device {device}")
 }
 
 /// Bare JIDs are case-insensitive (RA-15).

@@ -52,6 +52,32 @@ impl From<Account> for AccountForm {
     }
 }
 
+/// The move of the house to another account, while it is under way. Devices of both are shown and used as one.
+#[derive(Debug, Clone, PartialEq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct Move {
+    /// The account that it moves to.
+    pub account: Account,
+    /// Our link to that one's server.
+    pub connection: Connection,
+}
+
+/// Who has moved, and how the others can be given the new account now. Ids of devices.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct Movers {
+    /// They have the new account.
+    pub moved: Vec<String>,
+    /// They answer on this network, and are given it there.
+    pub here: Vec<String>,
+    /// They can be given it over their old account: both are at one server.
+    pub over_account: Vec<String>,
+    /// Elsewhere, or switched off: they stay with the old account for now.
+    pub elsewhere: Vec<String>,
+}
+
 /// A server address found for a JID, before anything is sent.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
 #[serde(rename_all = "camelCase")]

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use homeward_protocol::crudn::Href;
 use homeward_protocol::oic::controls::Control;
 use homeward_protocol::oic::device::Saying;
+use homeward_protocol::oic::remote_access::XmppAccess;
+use homeward_protocol::ownership::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ts_rs::TS;
@@ -59,6 +61,23 @@ pub struct Device {
     pub described: bool,
     /// The account that it has from here, and whose password it knows.
     pub credential: Option<Credential>,
+    /// Since when it is ours, and how it was taken over; absent: it is not.
+    pub owned: Option<Owned>,
+}
+
+/// That we own a device. Never its key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "camelCase")]
+#[ts(export)]
+pub struct Owned {
+    /// Since when.
+    #[ts(type = "number")]
+    pub since_ms: u64,
+    /// How it was taken over.
+    pub method: Method,
+    /// False: the program ended in the middle of it, or it failed after the device had become ours. It does not work until
+    /// that is finished.
+    pub complete: bool,
 }
 
 /// An account that a device was given from here. Never the password.
@@ -75,9 +94,16 @@ pub struct Credential {
     /// Since when.
     #[ts(type = "number")]
     pub since_ms: u64,
+    /// When it was last given another password for it.
+    #[ts(type = "number | null")]
+    pub rotated_at_ms: Option<u64>,
     /// Whether the password crossed this network in the clear, which the person allowed (RA-6).
     pub in_the_clear: bool,
-    /// False: it was sent, and nobody knows whether the device took it.
+    /// Whether it went through the server, to the account that the device had before.
+    pub over_account: bool,
+    /// Whether it is an account that the device has for itself, which we made.
+    pub own: bool,
+    /// False: it was sent, or its password was changed, and nobody knows whether the device has it as it is now.
     pub certain: bool,
 }
 
@@ -129,6 +155,11 @@ pub struct OnLan {
     pub answering: bool,
     /// How it can be talked to.
     pub security: Security,
+    /// Since when it is seen in the middle of somebody's transfer; it lets go ten minutes after that began, or before.
+    #[ts(type = "number | null")]
+    pub in_transfer_since_ms: Option<u64>,
+    /// How it can be taken over, the safer first; empty where it cannot be.
+    pub methods: Vec<Method>,
     /// Its Remote Access resource, as read in this search; absent: the device has none.
     pub remote_access: Option<RemoteAccess>,
     /// Whether all that the search reads of it has been read. Before, what is absent may only be unknown.
@@ -146,8 +177,13 @@ pub enum Security {
     None,
     /// Secured, and nobody owns it.
     Unowned,
+    /// Secured, and somebody has begun to take it over: it takes nobody else until they have ended, or ten minutes on.
+    InTransfer,
     /// Secured, and we own it.
     Ours,
+    /// Secured, and we own it; but its key is not in this computer's keyring: it comes from a backup, or the device has to be
+    /// reset by hand.
+    ResetNeeded,
     /// Secured, and somebody else owns it.
     OwnedByAnother,
 }
@@ -167,6 +203,16 @@ pub struct RemoteAccess {
     pub error_reason: Option<String>,
     /// Whether its RA resources want a secured session (`coaps` endpoints only, or 4.01 in the clear).
     pub secured_only: bool,
+}
+
+impl RemoteAccess {
+    /// The device says this of it now.
+    pub(crate) fn is_now(&mut self, state: XmppAccess) {
+        self.address = state.address.filter(|address| !address.is_empty());
+        self.port = state.port.filter(|port| *port != 0);
+        self.status = state.status.map(|status| status.as_str().to_owned());
+        self.error_reason = state.error_reason;
+    }
 }
 
 /// A device as seen at the XMPP server.

@@ -8,22 +8,27 @@ mod device;
 mod exchange;
 mod run;
 mod search;
+mod takeover;
 
 use serde::Serialize;
 use ts_rs::TS;
 
 pub use account::{
     Account, AccountCheck, AccountForm, AccountWarning, Certificate, Connection, Keyring, Layer, LayerCheck,
-    LayerState, ServerSuggestion,
+    LayerState, Move, Movers, ServerSuggestion,
 };
 pub use device::{
-    Answer, Credential, Device, OnLan, OnRemote, Path, Presence, RemoteAccess, Reported, Resource, Security, Via, Wish,
+    Answer, Credential, Device, OnLan, OnRemote, Owned, Path, Presence, RemoteAccess, Reported, Resource, Security,
+    Via, Wish,
 };
 pub use exchange::{Direction, Exchange, ExchangeStep, Exchanged, Notification, Observed, Outcome};
 pub use homeward_protocol::onboarding::{LeftOnDevice, Step};
+pub use homeward_protocol::ownership::Method as TakeoverMethod;
+pub use homeward_protocol::ownership::transfer::Step as TakeoverStep;
 pub use homeward_protocol::shown::{ExchangeLayer, LayerKind};
-pub use run::{Knowers, OnboardChoice, Run, RunState, RunStep, StepState, UndoReach};
+pub use run::{Knowers, OnboardChoice, Run, RunState, RunStep, StepState, UndoReach, Whose};
 pub use search::{Search, SearchHint, SearchInterface};
+pub use takeover::{Takeover, TakeoverLeft, TakeoverState};
 
 /// Everything, as of event number `sequence`.
 #[derive(Debug, Clone, PartialEq, Serialize, TS)]
@@ -43,10 +48,14 @@ pub struct Snapshot {
     pub keyring: Keyring,
     /// Our own link to the XMPP server.
     pub connection: Connection,
+    /// The move to another account that is under way.
+    pub moving: Option<Move>,
     /// The account check under way, or the last one.
     pub check: Option<AccountCheck>,
     /// The onboarding runs of this program's life, and those that were cut short before, by device id.
     pub runs: Vec<Run>,
+    /// The transfers of ownership of this program's life, by the ids that the devices had.
+    pub takeovers: Vec<Takeover>,
     /// The demo's account, to fill the form with. Never a password.
     pub prefill: Option<AccountForm>,
 }

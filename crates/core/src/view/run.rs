@@ -44,12 +44,27 @@ pub struct Run {
     pub started_at_ms: u64,
     /// What an undo could do, once something was written.
     pub undo: Option<UndoReach>,
+    /// Whose the account is that it gives: tried again, it is the same.
+    pub whose: Whose,
     /// The account that it was given.
     pub jid: String,
     /// The server that it was given.
     pub server: String,
     /// And the port.
     pub port: u16,
+}
+
+/// Which account a run gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, TS)]
+#[serde(rename_all = "kebab-case")]
+#[ts(export)]
+pub enum Whose {
+    /// One of the house, which its devices share.
+    House,
+    /// One that the device has for itself, made at the house's server where it has none.
+    Own,
+    /// That one, with a new password.
+    OwnRenewed,
 }
 
 /// What undo can put back.
@@ -103,6 +118,13 @@ pub enum StepState {
 pub enum RunState {
     /// Waits for its turn (16 run at once).
     Queued,
+    /// The account that the device shall have for itself is being made.
+    MakingAccount {
+        /// The server lets one be made not before this, in milliseconds since the Unix epoch; absent: it is being asked.
+        #[serde(rename = "retryAtMs")]
+        #[ts(type = "number | null")]
+        retry_at_ms: Option<u64>,
+    },
     /// Under way.
     Working,
     /// The device is online with its identity proven.
@@ -126,4 +148,12 @@ pub enum RunState {
         /// What is on the device now.
         left: LeftOnDevice,
     },
+}
+
+impl RunState {
+    /// Whether it goes on, or waits for its turn.
+    pub fn is_under_way(&self) -> bool {
+        use RunState::{MakingAccount, Queued, Undoing, Working};
+        matches!(self, Queued | MakingAccount { .. } | Working | Undoing)
+    }
 }

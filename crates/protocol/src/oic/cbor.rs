@@ -1,6 +1,7 @@
 //! CBOR (RFC 8949) at the edge of a program that speaks in JSON values.
 //!
-//! Byte strings become base64url text without padding (RFC 8949 §6.1); tags are passed through to what they enclose.
+//! Byte strings become base64url text without padding (RFC 8949 §6.1); tags are passed through to what they enclose. Text
+//! stays text on the way out, but for the `data` of a map whose `encoding` says that it is raw bytes (OCF Security §13.3.1).
 //! What JSON cannot say is an error of that payload alone: maps with other than text keys, NaN and the infinities,
 //! integers beyond 64 bits. Size, depth and number of items are bounded, so that a small payload cannot ask for much
 //! memory. Does not know what a payload means: the other modules of [`crate::oic`] do.
@@ -11,8 +12,10 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{self, DeserializeSeed, Deserializer, EnumAccess, IgnoredAny, MapAccess, SeqAccess, VariantAccess};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde::{Deserialize, de::Visitor};
 use serde_json::{Map, Number, Value};
+use zeroize::Zeroizing;
 
 /// The largest payload that is read or written, in bytes. Our choice: far above any resource seen.
 pub const MAX_BYTES: usize = 1 << 20;
@@ -68,17 +71,54 @@ pub fn decode(bytes: &[u8]) -> Result<Value, CborError> {
     }
 }
 
-/// Writes a value as CBOR. Text stays text: a value that was a byte string once does not become one again.
+/// Writes a value as CBOR. Text stays text: a value that was a byte string once does not become one again, unless it says
+/// itself that it is one.
 ///
 /// # Errors
 /// [`CborError::TooLarge`].
 pub fn encode(value: &Value) -> Result<Vec<u8>, CborError> {
     let mut bytes = Vec::new();
-    ciborium::into_writer(value, &mut bytes).map_err(|_| CborError::Malformed)?;
+    ciborium::into_writer(&Written(value), &mut bytes).map_err(|_| CborError::Malformed)?;
     if bytes.len() > MAX_BYTES {
         return Err(CborError::TooLarge);
     }
     Ok(bytes)
+}
+
+/// What a map says whose `data` is raw bytes.
+const RAW: &str = "oic.sec.encoding.raw";
+
+/// A value on its way out.
+struct Written<'a>(&'a Value);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Written)),
+            Value::Object(map) => {
+                let is_raw = map.get("encoding").and_then(Value::as_str) == Some(RAW);
+                let mut written = serializer.serialize_map(Some(map.len()))?;
+                for (key, value) in map {
+                    let bytes = value.as_str().filter(|_| is_raw && key == "data");
+                    match bytes.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok().map(Zeroizing::new)) {
+                        Some(bytes) => written.serialize_entry(key, &Bytes(&bytes))?,
+                        None => written.serialize_entry(key, &Written(value))?,
+                    }
+                }
+                written.end()
+            }
+            plain => plain.serialize(serializer),
+        }
+    }
+}
+
+/// A byte string.
+struct Bytes<'a>(&'a [u8]);
+
+impl Serialize for Bytes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
 }
 
 /// A whole payload: the value, or our own reason against it (serde's errors carry text only).
@@ -286,6 +326,17 @@ mod tests {
     #[test]
     fn byte_strings_become_base64url_without_padding() {
         assert_eq!(decode(&[0x44, 0xfb, 0xff, 0x00, 0x01]).unwrap(), json!("-_8AAQ"));
+    }
+
+    #[test]
+    fn raw_data_is_written_as_a_byte_string_and_other_text_as_text() {
+        let raw = |data: &str| json!({"data": data, "encoding": "oic.sec.encoding.raw"});
+        let key =
+            |bytes: &[u8]| [&[0xa2, 0x64][..], b"data", bytes, &[0x68], b"encoding", &[0x74], RAW.as_bytes()].concat();
+        assert_eq!(encode(&json!([raw("")])).unwrap()[1..], key(&[0x40]));
+        assert_eq!(encode(&raw("-_8AAQ")).unwrap(), key(&[0x44, 0xfb, 0xff, 0x00, 0x01]));
+        assert_eq!(encode(&raw("not base64!")).unwrap()[6], 0x6b);
+        assert_eq!(encode(&json!({"data": "-_8AAQ"})).unwrap()[6], 0x66);
     }
 
     #[test]

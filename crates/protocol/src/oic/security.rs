@@ -1,7 +1,7 @@
 //! `/oic/sec/doxm`: whose a secured device is (OIC Security §13.2, OCF Security §13.3).
 //!
 //! Scope: reading it. It is readable in clear while nobody owns the device, and no longer after. Non-scope: taking
-//! ownership.
+//! ownership ([`crate::ownership`]).
 
 use serde_json::Value;
 
@@ -9,7 +9,15 @@ use super::device_id::DeviceId;
 
 /// Where it is, in every stack.
 pub const DOXM_URI: &str = "/oic/sec/doxm";
-/// Its resource type.
+/// In which state a device is, and how it is brought into another one.
+pub const PSTAT_URI: &str = "/oic/sec/pstat";
+/// The keys that it knows.
+pub const CRED_URI: &str = "/oic/sec/cred";
+/// Who may do what.
+pub const ACL_URI: &str = "/oic/sec/acl2";
+/// To which home it belongs.
+pub const SDI_URI: &str = "/oic/sec/sdi";
+/// The resource type of [`DOXM_URI`].
 pub const DOXM_RT: &str = "oic.r.doxm";
 
 /// The most transfer methods that are kept. Our choice: five are defined.
@@ -20,6 +28,8 @@ const MAX_METHODS: usize = 16;
 pub enum Ownership {
     /// Nobody's.
     Unowned,
+    /// Nobody's yet: somebody has begun to take it over.
+    InTransfer,
     /// Ours.
     Ours,
     /// Somebody else's, or it does not say: a device that is owned does not show this to strangers.
@@ -70,6 +80,7 @@ impl Doxm {
     /// Whose it is, where we are `us`.
     pub fn ownership(&self, us: Option<&DeviceId>) -> Ownership {
         match self.owned {
+            Some(false) if self.owner.is_some() => Ownership::InTransfer,
             Some(false) => Ownership::Unowned,
             Some(true) if us.is_some() && self.owner.as_ref() == us => Ownership::Ours,
             _ => Ownership::AnothersOrHidden,
@@ -104,6 +115,12 @@ mod tests {
         use TransferMethod::{Certificate, JustWorks, Other, RandomPin};
         assert_eq!(doxm.methods, [JustWorks, RandomPin, Certificate, Other(65280)]);
         assert_eq!((doxm.ownership(None), doxm.owner.as_ref()), (Ownership::Unowned, None));
+    }
+
+    #[test]
+    fn one_that_has_an_owner_and_is_not_owned_is_being_taken_over() {
+        let doxm = Doxm::read(&json!({"owned": false, "devowneruuid": "bb"})).unwrap();
+        assert_eq!(doxm.ownership(None), Ownership::InTransfer);
     }
 
     #[test]

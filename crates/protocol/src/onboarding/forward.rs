@@ -3,7 +3,7 @@
 use super::machine::{Holds, Onboarding, Phase, Purpose};
 use super::undo::Ending;
 use super::write::{Next, Write, Written};
-use super::{Action, Channel, Failure, Former, FormerAccount, Lost, Step};
+use super::{Action, Channel, Failure, Former, FormerAccount, Lost, Password, Step};
 use crate::crudn::{Request, Response, Status};
 use crate::oic::remote_access::{self, XmppAccess};
 
@@ -29,8 +29,11 @@ impl Onboarding {
         if !self.may_carry_credentials() {
             return self.fail(Failure::ConsentNeeded);
         }
+        if self.channel == Channel::Account && !self.server_is_unchanged() {
+            return self.fail(Failure::OtherServer);
+        }
         self.phase = Phase::ReadUser;
-        self.send_lan(Request::get(self.links.user.href.clone()), true);
+        self.send_over_channel(Request::get(self.links.user.href.clone()), true);
     }
 
     pub(super) fn user_read(&mut self, result: Result<Response, Lost>) {
@@ -55,14 +58,18 @@ impl Onboarding {
             former.account = account;
         }
         self.reach(Step::Server);
-        self.start_write(Purpose::Server);
+        // Written again, it would end the session that the account is to come by.
+        match self.channel {
+            Channel::Account => self.server_written(Written::Taken),
+            _ => self.start_write(Purpose::Server),
+        }
     }
 
     /// Whether this channel may carry a password, or an answer that may hold one.
     pub(super) fn may_carry_credentials(&self) -> bool {
         match self.channel {
             Channel::Clear => self.consent,
-            Channel::Secured => true,
+            Channel::Secured | Channel::Account => true,
             Channel::SecuredOnly => false,
         }
     }
@@ -97,7 +104,7 @@ impl Onboarding {
             self.account_sent_at.get_or_insert(self.now);
         }
         let secret = matches!(purpose, Purpose::Account | Purpose::AccountBack);
-        self.send_lan(Request::post(href, body), secret);
+        self.send_over_channel(Request::post(href, body), secret);
     }
 
     pub(super) fn go_on_writing(&mut self, purpose: Purpose, next: Next) {
@@ -163,10 +170,12 @@ impl Onboarding {
     }
 
     fn account_written(&mut self, written: Written) {
+        // Written once more, it is there.
+        let has_it = self.device.account == Holds::New;
         match written {
             Written::Taken => self.device.account = Holds::New,
-            Written::Unknown => self.device.account = Holds::Unknown,
-            Written::Refused { .. } | Written::NotSent => {}
+            Written::Unknown if !has_it => self.device.account = Holds::Unknown,
+            Written::Unknown | Written::Refused { .. } | Written::NotSent => {}
         }
         match written {
             Written::Taken if self.cancelled => {
@@ -174,10 +183,13 @@ impl Onboarding {
                 self.put_back_all(Ending::Cancelled);
             }
             _ if self.cancelled => self.stop_cancelled(),
+            Written::Taken if self.password == Password::Changes => self.ask_for_change(),
             Written::Taken => {
                 self.reach(Step::Status);
                 self.start_watch();
             }
+            // Online with the password that the account has, it need not have taken this one.
+            Written::Unknown if self.password == Password::Changes => self.fail(Failure::OutcomeUnknown),
             // Its presence after the first attempt would tell that the device has taken it.
             Written::Unknown => self.start_watch(),
             Written::Refused { status, words } => {

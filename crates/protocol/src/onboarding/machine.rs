@@ -11,8 +11,8 @@ use super::undo::Ending;
 use super::watch::Watch;
 use super::write::Write;
 use super::{
-    Action, Channel, Failure, Former, FormerAccount, Input, LeftOnDevice, Link, Lost, Outcome, OwnAccount, Plan, Step,
-    Target, Ticket, UndoPlan, Via, same_jid,
+    Action, Changed, Channel, Failure, Former, Input, LeftOnDevice, Link, Lost, Outcome, OwnAccount, Password, Plan,
+    Step, Target, Ticket, UndoPlan, Via,
 };
 use crate::crudn::{Href, Request, Response, Status};
 use crate::oic::remote_access::{self, ConnectionStatus, XmppAccess};
@@ -20,7 +20,7 @@ use crate::secret::Secret;
 
 /// Our choice, beneath the driver's own deadlines: more than MAX_TRANSMIT_WAIT (93 s, RFC 7252 §4.8.2). A request that
 /// the driver never answers counts as unanswered then, so that every run ends.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(95);
+pub(super) const ANSWER_DEADLINE: Duration = Duration::from_secs(95);
 
 /// The onboarding of one device, or its undoing.
 pub struct Onboarding {
@@ -39,8 +39,7 @@ pub struct Onboarding {
     pub(super) flight: Option<Flight>,
     pub(super) former: Option<Former>,
     pub(super) online_as: Option<String>,
-    /// The account's password is another than the device had.
-    pub(super) new_password: bool,
+    pub(super) password: Password,
     /// What `status` and reason said before anything was written: of the old session.
     pub(super) before: XmppAccess,
     pub(super) device: OnDevice,
@@ -73,6 +72,10 @@ pub(super) enum Phase {
     ReadServer,
     ReadUser,
     Write(Purpose, Write),
+    /// The account is given the password that the device has taken; until then, that is known.
+    Change {
+        until: Duration,
+    },
     Watch(Watch),
     Over,
 }
@@ -117,15 +120,15 @@ impl OnDevice {
 impl Onboarding {
     /// Begins to onboard a device.
     pub fn new(plan: Plan, now: Duration) -> Self {
-        let Plan { di, server, user, channel, consent, target, online_as, new_password, ours } = plan;
+        let Plan { di, server, user, channel, consent, target, online_as, password, ours } = plan;
         let mut this = Self::at_rest(now, (server, user), channel, consent, ours, Some((di, target)));
         this.online_as = online_as;
-        this.new_password = new_password;
+        this.password = password;
         this.actions.push_back(Action::Began(Step::Read));
         if channel == Channel::SecuredOnly {
             this.fail(Failure::SecuredOnly { words: None });
         } else {
-            this.send_lan(Request::get(this.links.server.href.clone()), false);
+            this.send_over_channel(Request::get(this.links.server.href.clone()), false);
         }
         this
     }
@@ -178,7 +181,7 @@ impl Onboarding {
             seen_at: None,
             cancelled: false,
             online_as: None,
-            new_password: false,
+            password: Password::Same,
             ending: Ending::Undo,
             not_put_back: None,
         }
@@ -207,6 +210,7 @@ impl Onboarding {
             Input::PresenceSeen { id } => self.presence(&id),
             Input::Tick => {}
             Input::Cancel => self.cancel(),
+            Input::PasswordChanged(changed) => self.password_changed(changed),
         }
         self.advance();
     }
@@ -215,6 +219,7 @@ impl Onboarding {
         let own = match &self.phase {
             Phase::Write(_, write) => write.resend_at,
             Phase::Watch(watch) => Some(self.watch_deadline(watch)),
+            Phase::Change { until } => Some(*until),
             Phase::ReadServer | Phase::ReadUser => None,
             Phase::Over => return None,
         };
@@ -230,6 +235,9 @@ impl Onboarding {
         {
             write.resend_at = None;
             self.send_write();
+        }
+        if matches!(self.phase, Phase::Change { until } if until <= self.now) {
+            self.password_changed(Changed::Unknown);
         }
         self.advance_watch();
     }
@@ -254,7 +262,7 @@ impl Onboarding {
                 self.go_on_writing(purpose, next);
             }
             Phase::Watch(_) => self.status_read(result),
-            Phase::Over => {}
+            Phase::Change { .. } | Phase::Over => {}
         }
     }
 
@@ -270,11 +278,7 @@ impl Onboarding {
 
     /// Whether the device had the target's server and account already: then no new presence need come.
     pub(super) fn nothing_changed(&self) -> bool {
-        let same_account = match (&self.target, &self.former) {
-            (Some((_, target)), Some(Former { account: FormerAccount::Jid(jid), .. })) => same_jid(jid, &target.jid),
-            _ => false,
-        };
-        same_account && !self.new_password && self.server_is_unchanged()
+        self.account_is_unchanged() && self.password == Password::Same && self.server_is_unchanged()
     }
 
     fn cancel(&mut self) {
@@ -290,6 +294,8 @@ impl Onboarding {
                     self.give_up_writing();
                 }
             }
+            // The account may get it meanwhile: its answer decides, too.
+            Phase::Change { .. } => self.cancelled = true,
             Phase::ReadServer | Phase::ReadUser | Phase::Watch(_) => {
                 self.cancelled = true;
                 self.stop_cancelled();
@@ -366,8 +372,8 @@ impl Onboarding {
         Ticket(self.tickets)
     }
 
-    pub(super) fn send_lan(&mut self, request: Request, secret: bool) {
-        let flight = self.launch(Via::Lan, request, secret);
+    pub(super) fn send_over_channel(&mut self, request: Request, secret: bool) {
+        let flight = self.launch(Via::Channel, request, secret);
         self.flight = Some(flight);
     }
 

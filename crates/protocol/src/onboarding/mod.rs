@@ -13,12 +13,17 @@
 
 mod forward;
 mod machine;
+mod renewal;
 mod undo;
 mod watch;
 mod write;
 
 #[cfg(test)]
+mod over_account_tests;
+#[cfg(test)]
 mod property_tests;
+#[cfg(test)]
+mod renewal_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -82,7 +87,7 @@ pub struct Link {
     pub interfaces: Vec<String>,
 }
 
-/// How the device can be talked to on the local network.
+/// How the device is talked to before it has the account.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Channel {
     /// Unencrypted CoAP: no credential crosses it without consent (RA-6).
@@ -91,6 +96,9 @@ pub enum Channel {
     Secured,
     /// The RA resources have `coaps` endpoints only, and there is no secured session.
     SecuredOnly,
+    /// XMPP, with the account that it has now; TLS keeps the password from the network. The first write ends that session, so
+    /// there can be one only: the account, at the same server. Not for an undo.
+    Account,
 }
 
 /// What the device shall have.
@@ -115,6 +123,31 @@ pub struct OwnAccount {
     pub password: Secret,
 }
 
+/// Whether the account has another password than the device had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Password {
+    /// As far as is known, the same.
+    Same,
+    /// Another: that the device is online with the account proves nothing, only a presence that comes after it was written.
+    Changed,
+    /// It gets another, once the device has taken that ([`Action::ChangePassword`]); `ours` has the present one.
+    Changes,
+}
+
+/// What came of the change of the account's password.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Changed {
+    /// It opens the account.
+    Yes,
+    /// The one before opens it still.
+    No {
+        /// Why, in the server's words.
+        words: Option<String>,
+    },
+    /// Nobody knows which does.
+    Unknown,
+}
+
 /// One device's onboarding.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -132,9 +165,8 @@ pub struct Plan {
     pub target: Target,
     /// The account that it is signed in with now, as that account's server says: believed where the device does not tell.
     pub online_as: Option<String>,
-    /// The account's password is another now: that the device is online with it proves nothing, only a presence that comes
-    /// after it was written.
-    pub new_password: bool,
+    /// Whether the account has another password than the device had.
+    pub password: Password,
     /// What can be written back if the device has one of these now.
     pub ours: Vec<OwnAccount>,
 }
@@ -202,8 +234,8 @@ fn same_jid(a: &str, b: &str) -> bool {
 /// Which way a request goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Via {
-    /// The local network, over the plan's channel.
-    Lan,
+    /// Over the plan's channel.
+    Channel,
     /// XMPP, to the device's full JID at the target's account.
     Xmpp,
 }
@@ -236,6 +268,9 @@ pub enum Action {
     Undone(Step),
     /// It is over; nothing more comes.
     Finished(Outcome),
+    /// The device has the target's password: now the account gets it, and what came of that is told by
+    /// [`Input::PasswordChanged`].
+    ChangePassword,
     /// Nothing to do before that instant, or before something happens.
     Wait {
         /// The instant for the next tick.
@@ -259,6 +294,7 @@ impl fmt::Debug for Action {
             Action::Failed(step, failure) => f.debug_tuple("Failed").field(step).field(failure).finish(),
             Action::Undone(step) => f.debug_tuple("Undone").field(step).finish(),
             Action::Finished(outcome) => f.debug_tuple("Finished").field(outcome).finish(),
+            Action::ChangePassword => f.write_str("ChangePassword"),
             Action::Wait { until } => f.debug_struct("Wait").field("until", until).finish(),
         }
     }
@@ -282,6 +318,8 @@ pub enum Input {
     Tick,
     /// The person, or the program's end, stops the run. What was written is put back as far as possible.
     Cancel,
+    /// What came of [`Action::ChangePassword`].
+    PasswordChanged(Changed),
 }
 
 impl fmt::Debug for Input {
@@ -295,6 +333,7 @@ impl fmt::Debug for Input {
             Input::PresenceSeen { id } => f.debug_struct("PresenceSeen").field("id", id).finish(),
             Input::Tick => f.write_str("Tick"),
             Input::Cancel => f.write_str("Cancel"),
+            Input::PasswordChanged(changed) => f.debug_tuple("PasswordChanged").field(changed).finish(),
         }
     }
 }
@@ -357,6 +396,9 @@ pub enum Failure {
         /// The device's words.
         words: Option<String>,
     },
+    /// Over its present account, the device can only be given another one at the same server.
+    #[error("over XMPP the device can be given another account at its present server only")]
+    OtherServer,
     /// The device has no `oic.ra.xmpp` where it should be.
     #[error("the device has no Remote Access resources")]
     NoRemoteAccess,
@@ -398,6 +440,15 @@ pub enum Failure {
         /// Why.
         cause: Box<Failure>,
     },
+    /// The device has taken the account's new password, and the account did not get it.
+    #[error("the account's password could not be changed")]
+    PasswordNotChanged {
+        /// The server's words.
+        words: Option<String>,
+    },
+    /// The device has taken a new password, and nobody knows whether the account has it.
+    #[error("nobody knows whether the account's password was changed")]
+    PasswordUnsure,
     /// The answer is not what the resource type says.
     #[error("the answer could not be read")]
     BadAnswer,
@@ -412,7 +463,8 @@ impl Failure {
         match self {
             Failure::SecuredOnly { words }
             | Failure::DeviceRefused { words, .. }
-            | Failure::DeviceReportsError { words } => words.as_deref(),
+            | Failure::DeviceReportsError { words }
+            | Failure::PasswordNotChanged { words } => words.as_deref(),
             Failure::NotSeenOnline { status } => status.as_deref(),
             Failure::IdentityMismatch { said } => Some(said),
             Failure::NotPutBack { cause } => cause.words(),

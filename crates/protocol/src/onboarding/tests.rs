@@ -21,7 +21,7 @@ pub(super) fn own(jid: &str, password: &str) -> OwnAccount {
 
 pub(super) fn plan() -> Plan {
     Plan {
-        new_password: false,
+        password: Password::Same,
         di: DI.to_owned(),
         server: link("/ra/xmpp", &["oic.if.s"]),
         user: link("/ra/user", &["oic.if.s"]),
@@ -150,9 +150,9 @@ pub(super) fn body_is(run: &Run, text: &str) {
 #[test]
 fn a_device_that_answers_well_is_onboarded_step_by_step() {
     let mut run = Run::new(plan());
-    assert_eq!(run.asks(), (Via::Lan, Method::Get, "/ra/xmpp", None));
+    assert_eq!(run.asks(), (Via::Channel, Method::Get, "/ra/xmpp", None));
     run.ok(json!({"address": "", "port": 0, "status": "NotInitialized", "ErrorReason": ""}));
-    assert_eq!(run.asks(), (Via::Lan, Method::Get, "/ra/user", None));
+    assert_eq!(run.asks(), (Via::Channel, Method::Get, "/ra/user", None));
     run.ok(json!({"jid": "", "credential": ""}));
     assert_eq!((run.asks().1, run.asks().2), (Method::Post, "/ra/xmpp"));
     body_is(&run, r#"{"address":"xmpp.hearth.example","port":5222}"#);
@@ -370,7 +370,7 @@ fn a_device_that_comes_online_without_answering_has_taken_the_account() {
 fn a_presence_before_the_account_went_out_proves_nothing() {
     let mut run = Run::new(plan());
     run.present().ok(json!({})).present().ok(json!({})).present().ok(json!({})).ok(json!({})).passes();
-    assert_eq!(run.asks().0, Via::Lan, "it still watches the status");
+    assert_eq!(run.asks().0, Via::Channel, "it still watches the status");
 }
 
 #[test]

@@ -24,7 +24,9 @@ impl Onboarding {
     }
 
     pub(super) fn put_back_next(&mut self) {
-        if matches!(self.device.account, Holds::New | Holds::Unknown) {
+        // The password that it had of the same account opens it no more: there is nothing to go back to.
+        let goes_back = !self.has_same_account_anew();
+        if matches!(self.device.account, Holds::New | Holds::Unknown) && goes_back {
             self.start_write(Purpose::AccountBack);
         } else if self.device.server != Holds::Former {
             self.start_write(Purpose::ServerBack);

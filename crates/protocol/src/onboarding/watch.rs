@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use super::machine::{Flight, Holds, Onboarding, Phase};
+use super::machine::{Flight, Holds, Onboarding, Phase, Purpose};
 use super::undo::Ending;
-use super::{Action, Failure, Lost, Step, Ticket, Via};
+use super::{Action, Channel, Failure, Lost, Password, Step, Ticket, Via};
 use crate::crudn::{Href, Request, Response};
 use crate::oic::remote_access::{self, ConnectionStatus, XmppAccess};
 
@@ -68,6 +68,10 @@ impl Onboarding {
             identity_tries: 0,
             identity_failure: None,
         });
+        if self.channel == Channel::Account && self.device.account == Holds::New {
+            // Where `status` could be read, the device is no more.
+            self.reach(Step::Online);
+        }
         if self.seen_at.is_some() {
             self.came_online();
         }
@@ -75,11 +79,17 @@ impl Onboarding {
 
     pub(super) fn presence(&mut self, id: &str) {
         let is_it = self.target.as_ref().is_some_and(|(di, _)| same_id(di, id));
-        if !is_it || self.account_sent_at.is_none() || self.seen_at.is_some() {
+        // Before the account has the password that the device is given, its presence says nothing of that.
+        let counts = self.account_sent_at.is_some() && self.password != Password::Changes;
+        if !is_it || !counts || self.seen_at.is_some() {
             return;
         }
         self.seen_at = Some(self.now);
-        self.came_online();
+        match &self.phase {
+            // It has taken what was not answered, and need not be told again.
+            Phase::Write(Purpose::Account, _) if self.flight.is_none() => self.give_up_writing(),
+            _ => self.came_online(),
+        }
     }
 
     fn came_online(&mut self) {
@@ -104,7 +114,7 @@ impl Onboarding {
 
     fn reading_at(&self, watch: &Watch) -> Option<Duration> {
         // What is not known to be taken is not judged by `status`; and a presence outweighs it.
-        if self.device.account != Holds::New || self.seen_at.is_some() {
+        if self.device.account != Holds::New || self.seen_at.is_some() || self.channel == Channel::Account {
             return None;
         }
         READINGS.get(watch.next_reading).map(|after| watch.since + *after)
@@ -129,7 +139,7 @@ impl Onboarding {
                 // Readings that were missed are not made up for.
                 watch.next_reading = READINGS.iter().filter(|after| since + **after <= now).count();
             }
-            self.send_lan(Request::get(self.links.server.href.clone()), false);
+            self.send_over_channel(Request::get(self.links.server.href.clone()), false);
         }
         let Phase::Watch(watch) = &self.phase else { return };
         if watch.identity.is_none() && watch.identity_at.is_some_and(|at| at <= self.now) {

@@ -3,10 +3,11 @@
 //! Scope: RFC 7252 §4.2, §4.3 and §4.5 for one device. Non-scope: what messages mean; sending them.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
+
+use super::server::Peer;
 
 /// EXCHANGE_LIFETIME, RFC 7252 §4.8.2: so long a message id means the same message.
 const LIFETIME: Duration = Duration::from_secs(247);
@@ -16,7 +17,7 @@ const MOST_REQUESTS: usize = 512;
 const MOST_UNACKNOWLEDGED: usize = 256;
 
 /// A message: whose, and its id.
-pub(super) type Key = (SocketAddr, u16);
+pub(super) type Key = (Peer, u16);
 
 /// What was answered to a request so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -103,7 +104,7 @@ mod tests {
     use super::*;
 
     fn key(id: u16) -> Key {
-        (SocketAddr::from(([127, 0, 0, 1], 40001)), id)
+        (Peer::in_the_clear(std::net::SocketAddr::from(([127, 0, 0, 1], 40001))), id)
     }
 
     #[test]

@@ -1,9 +1,10 @@
-//! A device on the local network: CoAP over its own UDP sockets.
+//! A device on the local network: CoAP over its own UDP sockets, and over DTLS where it is a secured one.
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::unit::Unit;
@@ -12,10 +13,12 @@ pub(crate) mod interface;
 mod memory;
 mod observers;
 mod questions;
+mod secure;
 mod server;
 pub(crate) mod sockets;
 
 use interface::Interface;
+use secure::SecuredSockets;
 use server::Server;
 use sockets::Sockets;
 
@@ -30,9 +33,17 @@ impl Lan {
     pub(crate) fn start(unit: &Arc<Unit>, interface: &Interface, leisure: Duration) -> io::Result<()> {
         let sockets = Sockets::open(interface)?;
         let endpoints = sockets.endpoints(interface);
+        let is_secured = unit.state().model.ownership.is_some();
+        let secured = is_secured.then(|| SecuredSockets::open(interface)).transpose()?;
+        let (secured, port) = secured.unzip();
         let stop = CancellationToken::new();
-        Server::new(Arc::clone(unit), sockets, leisure, stop.clone()).start();
-        unit.set_lan(Some(Self { stop }), endpoints);
+        let (to_secured, outgoing) = mpsc::channel(secure::WAITING);
+        let server = Server::new(Arc::clone(unit), sockets, to_secured, leisure, stop.clone());
+        if let Some(secured) = secured {
+            secure::start(&server, secured, outgoing);
+        }
+        server.start();
+        unit.set_lan(Some(Self { stop }), endpoints, port);
         Ok(())
     }
 }

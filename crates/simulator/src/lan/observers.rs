@@ -2,10 +2,10 @@
 //!
 //! Scope: the list, its bound and the sequence numbers. Non-scope: sending notifications.
 
-use std::net::SocketAddr;
-
 use homeward_protocol::crudn::Href;
 use tokio_util::sync::CancellationToken;
+
+use super::server::Peer;
 
 /// Most observations of one device; a further one is answered as a plain GET. Our choice.
 const MOST: usize = 32;
@@ -13,7 +13,7 @@ const MOST: usize = 32;
 /// One observation.
 #[derive(Debug, Clone)]
 pub(super) struct Observer {
-    pub(super) peer: SocketAddr,
+    pub(super) peer: Peer,
     pub(super) token: Vec<u8>,
     pub(super) href: Href,
     /// Ends the retransmission of the last notification, when a newer one takes its place.
@@ -29,7 +29,7 @@ pub(super) struct Observers {
 
 impl Observers {
     /// Begins an observation, or refreshes the one with this token. The first sequence number; none if there are too many.
-    pub(super) fn register(&mut self, peer: SocketAddr, token: &[u8], href: &Href) -> Option<u32> {
+    pub(super) fn register(&mut self, peer: Peer, token: &[u8], href: &Href) -> Option<u32> {
         self.end(peer, token);
         if self.list.len() >= MOST {
             return None;
@@ -39,7 +39,7 @@ impl Observers {
     }
 
     /// Ends an observation, if there is one.
-    pub(super) fn end(&mut self, peer: SocketAddr, token: &[u8]) {
+    pub(super) fn end(&mut self, peer: Peer, token: &[u8]) {
         self.list.retain(|one| {
             let ended = one.peer == peer && one.token == token;
             if ended {
@@ -84,7 +84,7 @@ mod tests {
     #[test]
     fn observations_are_bounded_refreshed_and_ended() {
         let mut observers = Observers::default();
-        let peer = SocketAddr::from(([127, 0, 0, 1], 40001));
+        let peer = Peer::in_the_clear(std::net::SocketAddr::from(([127, 0, 0, 1], 40001)));
         let light = Href::new("/light").unwrap();
         for token in 0..MOST as u8 {
             assert_eq!(observers.register(peer, &[token], &light), Some(u32::from(token) + 1));

@@ -3,7 +3,6 @@
 //! Scope: repeated requests, bodies in blocks, content formats, separate answers, multicast's leisure and silence,
 //! registering observations. Non-scope: reading and sending datagrams (`server`); what the resources are.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +13,7 @@ use homeward_protocol::crudn::{Href, Method, Observe, Request, Response, Status}
 use rand::Rng;
 
 use super::memory::{Answered, Key};
-use super::server::{Sender, Server, encode_answer};
+use super::server::{Peer, Sender, Server, encode_answer};
 use crate::model::Via;
 use crate::unit::Heard;
 
@@ -26,15 +25,15 @@ const MOST_TRANSFERS: usize = 16;
 /// Bodies that are on their way in blocks.
 #[derive(Default)]
 pub(super) struct Transfers {
-    uploads: Vec<(SocketAddr, Href, Upload)>,
+    uploads: Vec<(Peer, Href, Upload)>,
     /// Who was given the first block of what.
-    readers: Vec<(SocketAddr, String)>,
+    readers: Vec<(Peer, String)>,
     /// Long answers to changes.
-    answers: Vec<(SocketAddr, String, Response)>,
+    answers: Vec<(Peer, String, Response)>,
 }
 
 impl Transfers {
-    fn take(&mut self, packet: Packet, peer: SocketAddr, href: &Href) -> Taken {
+    fn take(&mut self, packet: Packet, peer: Peer, href: &Href) -> Taken {
         if packet.get_option(CoapOption::Block1).is_none_or(|values| values.is_empty()) {
             return Taken::Whole { packet: Box::new(packet), block: None };
         }
@@ -54,7 +53,7 @@ impl Transfers {
     }
 
     /// Keeps a long answer to a change, whose later blocks are asked for by themselves (RFC 7959 §2.7).
-    fn keep(&mut self, peer: SocketAddr, path: &str, response: &Response) {
+    fn keep(&mut self, peer: Peer, path: &str, response: &Response) {
         self.answers.retain(|(who, what, _)| *who != peer || what != path);
         if self.answers.len() >= MOST_TRANSFERS {
             self.answers.remove(0);
@@ -62,12 +61,12 @@ impl Transfers {
         self.answers.push((peer, path.to_owned(), response.clone()));
     }
 
-    fn kept(&self, peer: SocketAddr, path: &str) -> Option<Response> {
+    fn kept(&self, peer: Peer, path: &str) -> Option<Response> {
         let kept = self.answers.iter().find(|(who, what, _)| *who == peer && what == path);
         kept.map(|(_, _, response)| response.clone())
     }
 
-    fn begun(&mut self, peer: SocketAddr, path: &str) {
+    fn begun(&mut self, peer: Peer, path: &str) {
         if !self.has_begun(peer, path) {
             if self.readers.len() >= MOST_TRANSFERS {
                 self.readers.remove(0);
@@ -76,7 +75,7 @@ impl Transfers {
         }
     }
 
-    fn has_begun(&self, peer: SocketAddr, path: &str) -> bool {
+    fn has_begun(&self, peer: Peer, path: &str) -> bool {
         self.readers.iter().any(|(who, what)| *who == peer && what == path)
     }
 }
@@ -97,7 +96,7 @@ struct Question {
 
 impl Server {
     pub(super) fn request(self: &Arc<Self>, packet: Packet, sender: Sender) {
-        let key = (sender.at, packet.header.message_id);
+        let key = (sender.peer, packet.header.message_id);
         let confirmable = packet.header.get_type() == MessageType::Confirmable;
         // RFC 7252 §8.1: multicast is never confirmable. And nothing is changed by it here.
         if sender.multicast && (confirmable || message::code(&packet) != 1) {
@@ -118,7 +117,7 @@ impl Server {
         };
         let whole = match message::decode_href(&packet) {
             Ok(href) => {
-                let taken = self.memory().transfers.take(packet, sender.at, &href);
+                let taken = self.memory().transfers.take(packet, sender.peer, &href);
                 match taken {
                     Taken::Whole { packet, block } => {
                         question.block1 = block;
@@ -137,10 +136,11 @@ impl Server {
         question.method = asked.request.method;
         if asked.request.method.changes_things() && asks_for_a_later_block(&question.packet) {
             // The rest of an answer: nothing is done again.
-            let kept = self.memory().transfers.kept(sender.at, asked.request.href.as_str());
+            let kept = self.memory().transfers.kept(sender.peer, asked.request.href.as_str());
             return self.reply(&question, &kept.unwrap_or_else(|| Response::status(Status(408))));
         }
-        let Heard::Proceed { number, delay } = self.unit.hear(&asked.request, Via::Lan, &sender.at.to_string()) else {
+        let Heard::Proceed { number, delay } = self.unit.hear(&asked.request, Via::Lan, &sender.peer.at.to_string())
+        else {
             self.memory().requests.answered(key, Answered::Never);
             return;
         };
@@ -158,12 +158,12 @@ impl Server {
     /// Answers a request that came before as it was answered then (RFC 7252 §4.5).
     fn again(&self, packet: &Packet, sender: Sender, before: Answered) {
         if let Ok(asked) = message::decode_request(packet) {
-            self.unit.hear_again(&asked.request, Via::Lan, &sender.at.to_string());
+            self.unit.hear_again(&asked.request, Via::Lan, &sender.peer.at.to_string());
         }
         match before {
-            Answered::With(bytes) => self.send_bytes(&bytes, sender.at),
+            Answered::With(bytes) => self.send_bytes(&bytes, sender.peer),
             Answered::Acknowledged => {
-                self.send(&message::empty(MessageType::Acknowledgement, packet.header.message_id), sender.at);
+                self.send(&message::empty(MessageType::Acknowledgement, packet.header.message_id), sender.peer);
             }
             Answered::NotYet | Answered::Never => {}
         }
@@ -173,7 +173,7 @@ impl Server {
     fn has_lost_its_place(&self, question: &Question, request: &Request) -> bool {
         let later = asks_for_a_later_block(&question.packet);
         let forgets = self.unit.state().knobs.forgets_blocks;
-        later && forgets && !self.memory().transfers.has_begun(question.sender.at, request.href.as_str())
+        later && forgets && !self.memory().transfers.has_begun(question.sender.peer, request.href.as_str())
     }
 
     fn carry_out(self: &Arc<Self>, mut question: Question, request: Request, number: u64, delay: Duration) {
@@ -184,7 +184,7 @@ impl Server {
         if question.confirmable && wait > PIGGYBACK {
             question.acknowledged = true;
             self.memory().requests.answered(question.key, Answered::Acknowledged);
-            self.send(&message::empty(MessageType::Acknowledgement, question.key.1), question.sender.at);
+            self.send(&message::empty(MessageType::Acknowledgement, question.key.1), question.sender.peer);
         }
         let server = Arc::clone(self);
         self.spawn(async move {
@@ -194,7 +194,7 @@ impl Server {
     }
 
     fn finish(self: &Arc<Self>, question: &Question, request: &Request, number: u64) {
-        let Some(mut response) = self.unit.carry_out(number, request, Via::Lan) else {
+        let Some(mut response) = self.unit.carry_out(number, request, Via::Lan, question.sender.peer.asker) else {
             self.memory().requests.answered(question.key, Answered::Never);
             return;
         };
@@ -210,9 +210,9 @@ impl Server {
         let token = question.packet.get_token();
         match request.observe {
             Some(Observe::Register) if response.status.is_success() && self.unit.is_observable(&request.href) => {
-                response.observe = self.memory().observers.register(question.sender.at, token, &request.href);
+                response.observe = self.memory().observers.register(question.sender.peer, token, &request.href);
             }
-            Some(_) => self.memory().observers.end(question.sender.at, token),
+            Some(_) => self.memory().observers.end(question.sender.peer, token),
             None => {}
         }
     }
@@ -244,16 +244,16 @@ impl Server {
             && let Ok(href) = message::decode_href(&question.packet)
         {
             let mut memory = self.memory();
-            memory.transfers.begun(question.sender.at, href.as_str());
+            memory.transfers.begun(question.sender.peer, href.as_str());
             if question.method.changes_things() {
-                memory.transfers.keep(question.sender.at, href.as_str(), response);
+                memory.transfers.keep(question.sender.peer, href.as_str(), response);
             }
         }
         self.reply_with(question, packet);
     }
 
     fn reply_with(self: &Arc<Self>, question: &Question, mut packet: Packet) {
-        let to = question.sender.at;
+        let to = question.sender.peer;
         packet.set_token(question.packet.get_token().to_vec());
         if let Some(block) = question.block1 {
             block.put(&mut packet, CoapOption::Block1);

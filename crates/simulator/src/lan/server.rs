@@ -16,25 +16,41 @@ use homeward_protocol::crudn::{Method, Response, Status};
 use rand::Rng;
 use tokio::net::UdpSocket;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::memory::{Answered, Key, Requests, Unacknowledged, Verdict};
 use super::observers::{Observer, Observers};
 use super::questions::Transfers;
+use super::secure::Outgoing;
 use super::sockets::Sockets;
-use crate::model::{Change, Dialect, Via};
+use crate::model::{Asker, Change, Dialect, Via};
 use crate::unit::Unit;
 
 /// Our choice: the largest datagram that is read. Larger bodies come in blocks.
-const LARGEST_DATAGRAM: usize = 4096;
+pub(super) const LARGEST_DATAGRAM: usize = 4096;
 /// ACK_TIMEOUT, RFC 7252 §4.8.
 const ACK_TIMEOUT: Duration = Duration::from_secs(2);
 /// MAX_RETRANSMIT, RFC 7252 §4.8.
 const MAX_RETRANSMIT: u32 = 4;
+
+/// Who is at the other end, and where: in the clear and over a session are two, though the address be the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Peer {
+    pub(super) at: SocketAddr,
+    pub(super) asker: Asker,
+}
+
+impl Peer {
+    pub(super) fn in_the_clear(at: SocketAddr) -> Self {
+        Self { at, asker: Asker::Anybody }
+    }
+}
+
 /// Where a datagram came from, and how.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sender {
-    pub(super) at: SocketAddr,
+    pub(super) peer: Peer,
     pub(super) multicast: bool,
 }
 
@@ -42,6 +58,8 @@ pub(super) struct Sender {
 pub(super) struct Server {
     pub(super) unit: Arc<Unit>,
     sockets: Sockets,
+    /// To the task of the secured sessions.
+    secured: mpsc::Sender<Outgoing>,
     pub(super) leisure: Duration,
     stop: CancellationToken,
     memory: Mutex<Memory>,
@@ -58,9 +76,16 @@ pub(super) struct Memory {
 }
 
 impl Server {
-    pub(super) fn new(unit: Arc<Unit>, sockets: Sockets, leisure: Duration, stop: CancellationToken) -> Arc<Self> {
+    /// `secured`: to the task of the secured sessions, where the device has some.
+    pub(super) fn new(
+        unit: Arc<Unit>,
+        sockets: Sockets,
+        secured: mpsc::Sender<Outgoing>,
+        leisure: Duration,
+        stop: CancellationToken,
+    ) -> Arc<Self> {
         let next_id = AtomicU16::new(rand::rng().random());
-        Arc::new(Self { unit, sockets, leisure, stop, memory: Mutex::default(), next_id })
+        Arc::new(Self { unit, sockets, secured, leisure, stop, memory: Mutex::default(), next_id })
     }
 
     /// Serves until it is told to stop.
@@ -101,7 +126,7 @@ impl Server {
             match socket.recv_from(&mut datagram).await {
                 Ok((length, at)) => {
                     failures = 0;
-                    let sender = Sender { at, multicast: which.is_multicast() };
+                    let sender = Sender { peer: Peer::in_the_clear(at), multicast: which.is_multicast() };
                     self.take(datagram.get(..length).unwrap_or_default(), sender);
                 }
                 // Windows reports here that an earlier answer was not wanted.
@@ -115,18 +140,26 @@ impl Server {
     }
 
     fn take(self: &Arc<Self>, datagram: &[u8], sender: Sender) {
-        if self.unit.state().knobs.loss.takes_incoming() {
-            return;
+        if !self.unit.state().knobs.loss.takes_incoming() {
+            self.take_message(datagram, sender);
         }
+    }
+
+    /// What a peer said over its secured session.
+    pub(super) fn take_secured(self: &Arc<Self>, datagram: &[u8], at: SocketAddr, asker: Asker) {
+        self.take_message(datagram, Sender { peer: Peer { at, asker }, multicast: false });
+    }
+
+    fn take_message(self: &Arc<Self>, datagram: &[u8], sender: Sender) {
         let packet = match message::decode(datagram) {
             Ok(packet) => packet,
             Err(MessageError::Version(_)) => return,
             Err(error) => {
-                tracing::debug!("{} sent what is no message: {error}", sender.at);
+                tracing::debug!("{} sent what is no message: {error}", sender.peer.at);
                 return;
             }
         };
-        let key = (sender.at, packet.header.message_id);
+        let key = (sender.peer, packet.header.message_id);
         match packet.header.get_type() {
             MessageType::Acknowledgement => {
                 self.memory().unacknowledged.settle(key, Verdict::Taken);
@@ -135,13 +168,13 @@ impl Server {
                 let mut memory = self.memory();
                 // At once: the next datagram may be what changes the resource (RFC 7641 §3.6).
                 if let Some(token) = memory.unacknowledged.settle(key, Verdict::Rejected) {
-                    memory.observers.end(sender.at, &token);
+                    memory.observers.end(sender.peer, &token);
                 }
             }
             _ if message::is_request(&packet) => self.request(packet, sender),
             // CoAP's ping, and answers that nobody asked for (RFC 7252 §4.2, §4.3).
             MessageType::Confirmable if !sender.multicast => {
-                self.send(&message::empty(MessageType::Reset, packet.header.message_id), sender.at);
+                self.send(&message::empty(MessageType::Reset, packet.header.message_id), sender.peer);
             }
             _ => {}
         }
@@ -155,13 +188,19 @@ impl Server {
     }
 
     /// Sends a message once, from the device's own port.
-    pub(super) fn send(&self, packet: &Packet, to: SocketAddr) {
+    pub(super) fn send(&self, packet: &Packet, to: Peer) {
         if let Some(bytes) = encoded(packet) {
             self.send_bytes(&bytes, to);
         }
     }
 
-    pub(super) fn send_bytes(&self, bytes: &[u8], to: SocketAddr) {
+    pub(super) fn send_bytes(&self, bytes: &[u8], to: Peer) {
+        if to.asker != Asker::Anybody {
+            // What the task does not take is lost, as on the way.
+            let _ = self.secured.try_send((to.at, bytes.to_vec()));
+            return;
+        }
+        let to = to.at;
         if self.unit.state().knobs.loss.takes_outgoing() {
             return;
         }
@@ -173,7 +212,7 @@ impl Server {
     }
 
     /// Sends a confirmable message until it is acknowledged (RFC 7252 §4.2). Tells whether it was.
-    pub(super) async fn deliver(&self, mut packet: Packet, to: SocketAddr) -> bool {
+    pub(super) async fn deliver(&self, mut packet: Packet, to: Peer) -> bool {
         packet.header.set_type(MessageType::Confirmable);
         packet.header.message_id = self.next_id();
         let Some(bytes) = encoded(&packet) else { return false };
@@ -209,7 +248,7 @@ impl Server {
     fn notify(self: &Arc<Self>, change: &Change) {
         let observers = self.memory().observers.of(&change.href);
         for observer in observers {
-            let Some(mut response) = self.unit.show(&observer.href, Via::Lan) else { return };
+            let Some(mut response) = self.unit.show(&observer.href, Via::Lan, observer.peer.asker) else { return };
             if response.body.is_some() && observer.href.queries().next().is_none() && !change.value.is_null() {
                 // Each change is told as it was, even if the next one has come already.
                 response.body = Some(change.value.clone());
@@ -224,7 +263,7 @@ impl Server {
         for href in hrefs {
             let observers = self.memory().observers.of(&href);
             for observer in observers {
-                if let Some(response) = self.unit.show(&observer.href, Via::Lan) {
+                if let Some(response) = self.unit.show(&observer.href, Via::Lan, observer.peer.asker) {
                     self.notify_one(observer, response);
                 }
             }

@@ -60,7 +60,7 @@ impl Sockets {
     }
 }
 
-fn unicast(at: SocketAddr, interface: &Interface) -> io::Result<UdpSocket> {
+pub(super) fn unicast(at: SocketAddr, interface: &Interface) -> io::Result<UdpSocket> {
     let socket = new_socket(at)?;
     keep_to(&socket, interface);
     socket.bind(&at.into())?;

@@ -1,4 +1,4 @@
-//! What a device says about itself: `/oic/res`, `/oic/d`, `/oic/p` and, where it is a secured one, `/oic/sec/doxm`.
+//! What a device says about itself: `/oic/res`, `/oic/d` and `/oic/p`.
 //!
 //! Scope: both payload shapes and the `rt=` and `if=` filters. Non-scope: content formats; multicast's silence.
 
@@ -9,15 +9,12 @@ use serde_json::{Value, json};
 
 use super::resource::{BASELINE, Refusal, Resource, Role};
 use super::{Dialect, Model, Via};
-use crate::knobs::{Knobs, Security};
+use crate::knobs::Knobs;
 
 /// `p.bm`, bit 1: listed in `/oic/res`.
 const DISCOVERABLE: u8 = 1;
 /// `p.bm`, bit 2: can be observed.
 const OBSERVABLE: u8 = 2;
-
-/// Nobody: the owner of an unowned device.
-const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
 struct Link {
     href: Href,
@@ -40,14 +37,6 @@ impl Model {
             "/oic/res" => Some(self.res(request, knobs)),
             "/oic/d" => Some(Ok(Response::ok(self.device_description(request, via, knobs)))),
             "/oic/p" => Some(Ok(Response::ok(self.platform_description(request)))),
-            "/oic/sec/doxm" => match knobs.security {
-                Security::None => None,
-                Security::Unowned => Some(Ok(Response::ok(self.doxm()))),
-                Security::Owned if via == Via::Lan => {
-                    Some(Err(Refusal::new(Status::UNAUTHORIZED, "only in a secured session")))
-                }
-                Security::Owned => Some(Ok(Response::ok(self.doxm()))),
-            },
             _ => None,
         }
     }
@@ -66,7 +55,7 @@ impl Model {
         if links.is_empty() {
             return Err(Refusal::new(Status::BAD_REQUEST, "nothing matches"));
         }
-        let di = &self.identity.di;
+        let di = &self.di();
         let body = match self.identity.dialect {
             Dialect::Ocf => {
                 let links: Value = links.iter().map(|link| self.ocf_link(link)).collect();
@@ -99,7 +88,8 @@ impl Model {
                 secured_only: false,
             })
         };
-        let secured = knobs.security != Security::None;
+        let secured = self.ownership.is_some();
+        let hides_all = self.ownership.as_ref().is_some_and(super::Ownership::is_owned);
         let mut links: Vec<Link> = Vec::new();
         links.extend(core("/oic/d", self.device_types()));
         links.extend(core("/oic/p", vec!["oic.wk.p".to_owned()]));
@@ -113,7 +103,7 @@ impl Model {
             Link { href: one.href.clone(), rt: one.rt.clone(), interfaces, bm, secured_only }
         };
         let own = self.resources.iter().filter(|one| one.role != Role::Member);
-        links.extend(own.map(|one| link(one, DISCOVERABLE | OBSERVABLE, knobs.security == Security::Owned)));
+        links.extend(own.map(|one| link(one, DISCOVERABLE | OBSERVABLE, hides_all)));
         if let Some(remote) = self.remote.as_ref().filter(|remote| remote.listed) {
             links.extend(remote.links().iter().map(|one| link(one, DISCOVERABLE, secured)));
         }
@@ -137,7 +127,7 @@ impl Model {
             })
             .collect();
         json!({
-            "anchor": format!("ocf://{}", self.identity.di),
+            "anchor": format!("ocf://{}", self.di()),
             "href": link.href,
             "rt": link.rt,
             "if": link.interfaces,
@@ -166,7 +156,7 @@ impl Model {
             Dialect::Ocf => ("ocf.2.2.0", "ocf.res.1.3.0,ocf.sh.1.3.0"),
             Dialect::Oic11 => ("core.1.1.0", "res.1.1.0"),
         };
-        let mut shown = json!({"n": who.name, "di": stranger.unwrap_or(&who.di), "icv": icv, "dmv": dmv});
+        let mut shown = json!({"n": who.name, "di": stranger.unwrap_or(&self.di()), "icv": icv, "dmv": dmv});
         if let Some(map) = shown.as_object_mut() {
             if who.dialect == Dialect::Ocf {
                 map.insert("piid".to_owned(), json!(who.piid));
@@ -192,19 +182,6 @@ impl Model {
             map.insert("if".to_owned(), json!(["oic.if.r", BASELINE]));
         }
         shown
-    }
-
-    /// The state of ownership: Just Works and random PIN are offered.
-    fn doxm(&self) -> Value {
-        json!({
-            "oxms": [0, 1],
-            "oxmsel": 0,
-            "sct": 1,
-            "owned": false,
-            "deviceuuid": self.identity.di,
-            "devowneruuid": NOBODY,
-            "rowneruuid": NOBODY,
-        })
     }
 }
 

@@ -6,16 +6,18 @@ use homeward_protocol::crudn::{Href, Method, Request, Response, Status};
 use serde_json::{Map, Value, json};
 
 use crate::cast::{Identity, Kind};
-use crate::knobs::{Knobs, Security};
+use crate::knobs::Knobs;
 
 pub(crate) mod discovery;
 pub(crate) mod remote_access;
 pub(crate) mod resource;
+pub(crate) mod security;
 
 pub use remote_access::RaStatus;
 pub(crate) use remote_access::{Login, RemoteAccess};
 use resource::{BASELINE, BATCH, MAX_MEMBERS, Refusal, Role};
 pub(crate) use resource::{Resource, Rule, Rules};
+pub(crate) use security::{Asker, Effects, Ownership};
 
 /// Which generation of the standard a device speaks: its content format and the shape of its payloads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
@@ -58,6 +60,15 @@ pub(crate) struct Answered {
     pub(crate) changes: Vec<Change>,
     /// Whether server or account were written, changed or not (RA-5).
     pub(crate) account_written: bool,
+    /// What became of its ownership.
+    pub(crate) effects: Effects,
+}
+
+impl Answered {
+    /// A refusal: nothing is different.
+    pub(crate) fn refused(refusal: Refusal) -> Self {
+        Self { response: refused(refusal), changes: Vec::new(), account_written: false, effects: Effects::default() }
+    }
 }
 
 /// The device.
@@ -70,38 +81,60 @@ pub(crate) struct Model {
     pub(crate) endpoints: Vec<std::net::SocketAddr>,
     /// The port that it names for `coaps`, while it is a secured one.
     pub(crate) secure_port: Option<u16>,
+    /// Whose it is, while it is a secured one.
+    pub(crate) ownership: Option<Ownership>,
     /// The number that the next member of a collection gets.
     pub(crate) next_member: u32,
 }
 
 impl Model {
     /// Carries a request out.
-    pub(crate) fn answer(&mut self, request: &Request, via: Via, knobs: &Knobs) -> Answered {
-        let mut done = Answered { response: Response::status(Status::OK), changes: Vec::new(), account_written: false };
-        match self.carry_out(request, via, knobs, &mut done) {
+    pub(crate) fn answer(&mut self, request: &Request, via: Via, asker: Asker, knobs: &Knobs) -> Answered {
+        let mut done = Answered {
+            response: Response::status(Status::OK),
+            changes: Vec::new(),
+            account_written: false,
+            effects: Effects::default(),
+        };
+        match self.carry_out(request, via, asker, knobs, &mut done) {
             Ok(response) => done.response = response,
             Err(refusal) => done.response = refused(refusal),
         }
+        if done.effects.reset
+            && let Some(remote) = self.remote.as_mut()
+        {
+            remote.clear();
+        }
         done
+    }
+
+    /// Its id now: another one once it was taken over, or reset.
+    pub(crate) fn di(&self) -> String {
+        self.ownership.as_ref().map_or_else(|| self.identity.di.clone(), |ownership| ownership.device.to_string())
     }
 
     fn carry_out(
         &mut self,
         request: &Request,
         via: Via,
+        asker: Asker,
         knobs: &Knobs,
         done: &mut Answered,
     ) -> Result<Response, Refusal> {
         let path = request.href.path().to_owned();
         let asked_if = request.href.queries().find_map(|query| query.strip_prefix("if="));
+        let security = self.ownership.as_mut().filter(|_| via == Via::Lan);
+        if let Some(answer) = security.and_then(|ownership| ownership.answer(request, asker, &mut done.effects)) {
+            return answer;
+        }
+        if via == Via::Lan {
+            self.check_access(&path, request, asker)?;
+        }
         if let Some(core) = self.core_resource(&path, request, via, knobs) {
             if request.method != Method::Get {
                 return Err(not_allowed());
             }
             return core;
-        }
-        if via == Via::Lan {
-            self.check_access(&path, knobs)?;
         }
         if let Some(wanted) = knobs.wanted_interfaces.get(&path)
             && request.method.changes_things()
@@ -363,15 +396,19 @@ impl Model {
         self.resource(href).is_some()
     }
 
-    /// In clear text, a secured device shows only what is needed to find it.
-    fn check_access(&self, path: &str, knobs: &Knobs) -> Result<(), Refusal> {
+    /// One that is nobody's shows all but Remote Access to anybody; one that is owned follows its rules.
+    fn check_access(&self, path: &str, request: &Request, asker: Asker) -> Result<(), Refusal> {
+        let Some(ownership) = &self.ownership else { return Ok(()) };
         let is_ra = self.remote.as_ref().is_some_and(|ra| ra.xmpp.path() == path || ra.user.path() == path);
-        let closed = match knobs.security {
-            Security::None => false,
-            Security::Unowned => is_ra,
-            Security::Owned => true,
+        let open = match ownership.is_owned() {
+            false => !is_ra,
+            true => ownership.rules.let_through(asker, request.method, request.observe.is_some(), path),
         };
-        if closed { Err(Refusal::new(Status::UNAUTHORIZED, "only in a secured session")) } else { Ok(()) }
+        match asker {
+            _ if open => Ok(()),
+            Asker::Anybody => Err(Refusal::new(Status::UNAUTHORIZED, "only in a secured session")),
+            _ => Err(Refusal::new(Status::FORBIDDEN, "no rule lets this through")),
+        }
     }
 }
 
@@ -389,7 +426,7 @@ fn gone() -> Refusal {
 }
 
 /// A refusal as an answer.
-pub(crate) fn refused(refusal: Refusal) -> Response {
+fn refused(refusal: Refusal) -> Response {
     Response { diagnostic: Some(refusal.words), ..Response::status(refusal.status) }
 }
 

@@ -75,6 +75,11 @@ impl RemoteAccess {
         }
     }
 
+    /// Nothing is set any more.
+    pub(crate) fn clear(&mut self) {
+        *self = Self::new(self.xmpp.clone(), self.user.clone(), self.listed);
+    }
+
     /// What to sign in with, once both resources are set (RA-5).
     pub(crate) fn login(&self) -> Option<Login> {
         if self.address.is_empty() || self.port == 0 || self.jid.is_empty() || self.credential.is_empty() {

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::*;
 use crate::cast::furnish;
+use crate::knobs::Security;
 
 fn device(kind: Kind, round: usize) -> Model {
     let mut model = furnish(Identity::new(kind, round, 1), true);
@@ -12,7 +13,7 @@ fn device(kind: Kind, round: usize) -> Model {
 }
 
 fn ask(model: &mut Model, request: Request) -> Answered {
-    model.answer(&request, Via::Lan, &Knobs::default())
+    model.answer(&request, Via::Lan, Asker::Anybody, &Knobs::default())
 }
 
 fn href(path: &str) -> Href {
@@ -97,8 +98,8 @@ fn over_xmpp_a_stranger_can_be_told() {
     let mut lamp = device(Kind::Lamp, 0);
     let knobs = Knobs { wrong_identity: Some("stranger".to_owned()), ..Knobs::default() };
     let request = Request::get(href("/oic/d"));
-    assert_eq!(lamp.answer(&request, Via::Xmpp, &knobs).response.body.unwrap()["di"], "stranger");
-    assert_ne!(lamp.answer(&request, Via::Lan, &knobs).response.body.unwrap()["di"], "stranger");
+    assert_eq!(lamp.answer(&request, Via::Xmpp, Asker::Remote, &knobs).response.body.unwrap()["di"], "stranger");
+    assert_ne!(lamp.answer(&request, Via::Lan, Asker::Anybody, &knobs).response.body.unwrap()["di"], "stranger");
 }
 
 #[test]
@@ -165,7 +166,7 @@ fn the_account_cannot_be_read_unless_the_knob_says_so_ra_7() {
     let mut lamp = device(Kind::Lamp, 0);
     assert_eq!(get(&mut lamp, "/ra/user").status, Status::FORBIDDEN);
     let knobs = Knobs { shows_credentials: true, ..Knobs::default() };
-    let shown = lamp.answer(&Request::get(href("/ra/user")), Via::Lan, &knobs).response.body.unwrap();
+    let shown = lamp.answer(&Request::get(href("/ra/user")), Via::Lan, Asker::Anybody, &knobs).response.body.unwrap();
     assert_eq!(shown, json!({"jid": "", "credential": ""}));
 }
 
@@ -185,8 +186,10 @@ fn a_secured_device_shows_remote_access_behind_coaps_only() {
         let mut lock = device(Kind::Lock, round);
         assert_eq!(lock.identity.dialect, dialect);
         lock.secure_port = Some(57083);
-        let knobs = Knobs { security: Security::Unowned, ..Knobs::default() };
-        let mut get = |path: &str| lock.answer(&Request::get(href(path)), Via::Lan, &knobs).response;
+        let device = uuid::Uuid::parse_str(&lock.identity.di).unwrap();
+        lock.ownership = Ownership::new(device, Security::Unowned);
+        let knobs = Knobs::default();
+        let mut get = |path: &str| lock.answer(&Request::get(href(path)), Via::Lan, Asker::Anybody, &knobs).response;
         let body = get("/oic/res?rt=oic.ra.user").body.unwrap();
         match dialect {
             Dialect::Ocf => assert_eq!(body[0]["eps"], json!([{"ep": "coaps://127.0.0.1:57083"}])),
@@ -197,8 +200,9 @@ fn a_secured_device_shows_remote_access_behind_coaps_only() {
         assert_eq!(get("/ra/xmpp").status, Status::UNAUTHORIZED);
         assert_eq!(get("/lock").status, Status::OK);
         assert_eq!(get("/oic/sec/doxm").body.unwrap()["owned"], false);
-        let owned = Knobs { security: Security::Owned, ..Knobs::default() };
-        let mut get = |path: &str| lock.answer(&Request::get(href(path)), Via::Lan, &owned).response.status;
+        lock.ownership = Ownership::new(device, Security::Owned);
+        let mut get =
+            |path: &str| lock.answer(&Request::get(href(path)), Via::Lan, Asker::Anybody, &knobs).response.status;
         assert_eq!(get("/lock"), Status::UNAUTHORIZED);
         assert_eq!(get("/oic/sec/doxm"), Status::UNAUTHORIZED);
         assert_eq!(get("/oic/d"), Status::OK);
@@ -212,10 +216,15 @@ fn a_vendor_may_want_another_interface() {
     let wanted = [("/ra/xmpp".to_owned(), "oic.if.rw".to_owned())].into_iter().collect();
     let knobs = Knobs { wanted_interfaces: wanted, ..Knobs::default() };
     let server = json!({"address": "hearth.example", "port": 5222});
-    let mut post =
-        |path: &str| lamp.answer(&Request::post(href(path), server.clone()), Via::Lan, &knobs).response.status;
+    let mut post = |path: &str| {
+        lamp.answer(&Request::post(href(path), server.clone()), Via::Lan, Asker::Anybody, &knobs).response.status
+    };
     assert_eq!(post("/ra/xmpp"), Status::FORBIDDEN);
     assert_eq!(post("/ra/xmpp?if=oic.if.rw"), Status::NO_CONTENT);
-    let links = lamp.answer(&Request::get(href("/oic/res?rt=oic.ra.xmpp")), Via::Lan, &knobs).response.body.unwrap();
+    let links = lamp
+        .answer(&Request::get(href("/oic/res?rt=oic.ra.xmpp")), Via::Lan, Asker::Anybody, &knobs)
+        .response
+        .body
+        .unwrap();
     assert_eq!(links[0]["if"], json!(["oic.if.s", "oic.if.baseline", "oic.if.rw"]));
 }

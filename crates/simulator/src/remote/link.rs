@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use xmpp_parsers::presence::Type as PresenceType;
 
 use super::sessions::{Key, Manners, Outcome, Sessions};
-use crate::model::{Change, RaStatus, Via};
+use crate::model::{Asker, Change, RaStatus, Via};
 use crate::unit::{Heard, Unit, Wanted, Wish};
 
 /// RA-13: a device without other XMPP features, -100 … -33.
@@ -177,7 +177,7 @@ impl Link {
 
     async fn carry_out(&mut self, asked: Late) -> Result<(), Closed> {
         let Late { session, request, id, number } = asked;
-        let Some(mut response) = self.unit.carry_out(number, &request, Via::Xmpp) else { return Ok(()) };
+        let Some(mut response) = self.unit.carry_out(number, &request, Via::Xmpp, Asker::Remote) else { return Ok(()) };
         match request.observe {
             Some(Observe::Register) if response.status.is_success() && self.unit.is_observable(&request.href) => {
                 response.observe = self.sessions.observe(&session, &request.href, id.as_deref());
@@ -190,7 +190,7 @@ impl Link {
 
     async fn notify(&mut self, change: &Change) -> Result<(), Closed> {
         for (session, href, id, sequence) in self.sessions.observers(change) {
-            let Some(mut response) = self.unit.show(&href, Via::Xmpp) else { return Ok(()) };
+            let Some(mut response) = self.unit.show(&href, Via::Xmpp, Asker::Remote) else { return Ok(()) };
             if response.status.is_success() {
                 response.observe = Some(sequence);
             } else {

@@ -139,7 +139,7 @@ fn account(unit: &Unit, site: &Site, login: &Login) -> Result<Account, String> {
     Ok(Account {
         jid,
         password: password.into(),
-        resource: OicResource::device(&unit.identity.device_type, &unit.identity.di).to_string(),
+        resource: OicResource::device(&unit.identity.device_type, unit.state().model.di()).to_string(),
         server: login.address.clone(),
         port: login.port,
         trust: site.trust.clone(),

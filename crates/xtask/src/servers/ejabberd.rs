@@ -300,6 +300,7 @@ impl Ejabberd {
         if let Some(modules) = modules.as_object_mut() {
             modules.extend(options.keeps_sessions.then(|| ("mod_stream_mgmt".to_owned(), json!({}))));
             modules.extend(options.offline.then(|| ("mod_offline".to_owned(), json!({}))));
+            modules.extend(options.registration.map(|_| ("mod_register".to_owned(), json!({}))));
             modules.extend(options.modules.iter().map(|name| (name.clone(), json!({}))));
         }
         let mut shaper_rules = json!({"max_user_sessions": options.max_user_sessions.unwrap_or(5000)});
@@ -322,6 +323,10 @@ impl Ejabberd {
             ("modules", modules),
         ];
         settings.extend(options.rate.map(|rate| ("shaper", json!({"limited": u64::from(rate) * 1000}))));
+        settings.extend(options.registration.map(|seconds| {
+            let timeout = if seconds == 0 { json!("infinity") } else { json!(seconds) };
+            ("registration_timeout", timeout)
+        }));
         let mut text = settings.iter().map(|(key, value)| format!("{key}: {value}\n")).collect::<String>();
         text.push_str(&options.extra);
         text.push('\n');

@@ -131,6 +131,10 @@ pub struct Options {
     pub keeps_sessions: bool,
     /// Keep messages to accounts that are away (off: they bounce, which is what shows a lost device at once).
     pub offline: bool,
+    /// Makes accounts on request (XEP-0077), one in so many seconds; 0: as many as are asked for. Prosody ignores the number.
+    pub registration: Option<u32>,
+    /// Whether accounts are made by invitation only, which every account may ask for (XEP-0401). Prosody only.
+    pub invitations: bool,
     /// Further modules: prosody `mod_…` names without `mod_`; for ejabberd `mod_…` names.
     pub modules: Vec<String>,
     /// Lines appended to the server's own configuration: Lua (global section) or YAML (top level).
@@ -155,6 +159,8 @@ impl Default for Options {
             max_user_sessions: None,
             keeps_sessions: true,
             offline: false,
+            registration: None,
+            invitations: false,
             modules: Vec::new(),
             extra: String::new(),
         }

@@ -226,12 +226,21 @@ impl Prosody {
         if options.rate.is_some() {
             modules.push("limits");
         }
+        if options.registration.is_some() {
+            modules.push("register");
+        }
+        if options.invitations {
+            modules.extend(["register", "invites", "invites_adhoc", "invites_register"]);
+        }
         modules.extend(options.modules.iter().map(String::as_str));
         let mut text = String::new();
         let mut line = |name: &str, value: String| {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "{name} = {value}");
         };
+        line("allow_registration", (options.registration.is_some() || options.invitations).to_string());
+        line("registration_invite_only", options.invitations.to_string());
+        line("allow_user_invites", options.invitations.to_string());
         line("data_path", lua_text(&self.folder.text("data")));
         line("interfaces", lua_list([options.address.to_string()]));
         line("c2s_ports", format!("{{ {} }}", self.port));

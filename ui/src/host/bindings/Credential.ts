@@ -21,10 +21,22 @@ port: number,
  */
 sinceMs: number, 
 /**
+ * When it was last given another password for it.
+ */
+rotatedAtMs: number | null, 
+/**
  * Whether the password crossed this network in the clear, which the person allowed (RA-6).
  */
 inTheClear: boolean, 
 /**
- * False: it was sent, and nobody knows whether the device took it.
+ * Whether it went through the server, to the account that the device had before.
+ */
+overAccount: boolean, 
+/**
+ * Whether it is an account that the device has for itself, which we made.
+ */
+own: boolean, 
+/**
+ * False: it was sent, or its password was changed, and nobody knows whether the device has it as it is now.
  */
 certain: boolean, };

@@ -5,6 +5,7 @@ import type { Error } from "./Error";
 import type { Href } from "./Href";
 import type { OnLan } from "./OnLan";
 import type { OnRemote } from "./OnRemote";
+import type { Owned } from "./Owned";
 import type { Path } from "./Path";
 import type { Presence } from "./Presence";
 import type { Reported } from "./Reported";
@@ -99,4 +100,8 @@ described: boolean,
 /**
  * The account that it has from here, and whose password it knows.
  */
-credential: Credential | null, };
+credential: Credential | null, 
+/**
+ * Since when it is ours, and how it was taken over; absent: it is not.
+ */
+owned: Owned | null, };

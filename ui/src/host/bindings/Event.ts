@@ -4,8 +4,10 @@ import type { AccountCheck } from "./AccountCheck";
 import type { Connection } from "./Connection";
 import type { Device } from "./Device";
 import type { Keyring } from "./Keyring";
+import type { Move } from "./Move";
 import type { Run } from "./Run";
 import type { Search } from "./Search";
+import type { Takeover } from "./Takeover";
 
 /**
  * One change.
@@ -38,8 +40,16 @@ check: AccountCheck, } | { "type": "connection-changed",
 /**
  * How it is now.
  */
-connection: Connection, } | { "type": "run-changed", 
+connection: Connection, } | { "type": "move-changed", 
+/**
+ * The move, while it is under way.
+ */
+moving: Move | null, } | { "type": "run-changed", 
 /**
  * The whole run.
  */
-run: Run, };
+run: Run, } | { "type": "takeover-changed", 
+/**
+ * The whole of it.
+ */
+takeover: Takeover, };

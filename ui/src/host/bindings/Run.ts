@@ -2,6 +2,7 @@
 import type { RunState } from "./RunState";
 import type { RunStep } from "./RunStep";
 import type { UndoReach } from "./UndoReach";
+import type { Whose } from "./Whose";
 
 /**
  * One device's onboarding, as far as it got.
@@ -27,6 +28,10 @@ startedAtMs: number,
  * What an undo could do, once something was written.
  */
 undo: UndoReach | null, 
+/**
+ * Whose the account is that it gives: tried again, it is the same.
+ */
+whose: Whose, 
 /**
  * The account that it was given.
  */

@@ -5,7 +5,11 @@ import type { LeftOnDevice } from "./LeftOnDevice";
 /**
  * Where a run stands.
  */
-export type RunState = { "is": "queued" } | { "is": "working" } | { "is": "onboarded" } | { "is": "failed", 
+export type RunState = { "is": "queued" } | { "is": "making-account", 
+/**
+ * The server lets one be made not before this, in milliseconds since the Unix epoch; absent: it is being asked.
+ */
+retryAtMs: number | null, } | { "is": "working" } | { "is": "onboarded" } | { "is": "failed", 
 /**
  * Why.
  */

@@ -3,4 +3,4 @@
 /**
  * How far a device on the network is protected (`/oic/sec/doxm`).
  */
-export type Security = "none" | "unowned" | "ours" | "owned-by-another";
+export type Security = "none" | "unowned" | "in-transfer" | "ours" | "reset-needed" | "owned-by-another";

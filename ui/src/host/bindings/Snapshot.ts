@@ -5,8 +5,10 @@ import type { AccountForm } from "./AccountForm";
 import type { Connection } from "./Connection";
 import type { Device } from "./Device";
 import type { Keyring } from "./Keyring";
+import type { Move } from "./Move";
 import type { Run } from "./Run";
 import type { Search } from "./Search";
+import type { Takeover } from "./Takeover";
 
 /**
  * Everything, as of event number `sequence`.
@@ -37,6 +39,10 @@ keyring: Keyring,
  */
 connection: Connection, 
 /**
+ * The move to another account that is under way.
+ */
+moving: Move | null, 
+/**
  * The account check under way, or the last one.
  */
 check: AccountCheck | null, 
@@ -44,6 +50,10 @@ check: AccountCheck | null,
  * The onboarding runs of this program's life, and those that were cut short before, by device id.
  */
 runs: Array<Run>, 
+/**
+ * The transfers of ownership of this program's life, by the ids that the devices had.
+ */
+takeovers: Array<Takeover>, 
 /**
  * The demo's account, to fill the form with. Never a password.
  */

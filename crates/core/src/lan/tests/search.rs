@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 
 use crate::error::Code;
 use crate::lan::testing::{Device, Lamp, Seen, free_port};
-use crate::lan::{Lan, LanDevice, LanEvent};
+use crate::lan::{Lan, LanDevice, LanEvent, Owner};
 use crate::view;
 
 /// How much faster than in life the rounds follow each other here.
@@ -29,7 +29,7 @@ struct Home {
 impl Home {
     fn start(port: u16) -> Self {
         let loopback = if cfg!(target_os = "macos") { "lo0" } else { "lo" };
-        let (lan, events) = Lan::start_at(vec![loopback.to_owned()], port, HURRY).unwrap();
+        let (lan, events) = Lan::start_at(vec![loopback.to_owned()], Owner::default(), port, HURRY).unwrap();
         Self { lan, events, devices: HashMap::new(), silent: vec![], search: view::Search::default() }
     }
 
@@ -364,7 +364,7 @@ async fn a_stopped_search_asks_no_more_and_a_new_one_reads_again() {
 
 #[tokio::test]
 async fn an_unknown_interface_is_refused() {
-    let refused = Lan::start(vec!["eth77".to_owned()]).err().unwrap();
+    let refused = Lan::start(vec!["eth77".to_owned()], Owner::default()).err().unwrap();
     assert_eq!(refused.code, Code::InterfaceUnknown);
 }
 

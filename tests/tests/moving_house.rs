@@ -1,0 +1,331 @@
+//! The house moves to another account, one device at a time: at real servers, over the network and over the old account. Whoever
+//! has not moved works on; what is cut short goes on after a restart; the old account ends when all have moved.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use std::time::Duration;
+
+use homeward_core::Code;
+use homeward_core::view::{AccountForm, Connection, Movers, Presence, Run, RunState};
+use homeward_protocol::crudn::{Method, Status};
+use homeward_protocol::secret::Secret;
+use homeward_simulator::Scenario;
+use homeward_tests::alone;
+use homeward_tests::cli::Homewardctl;
+use homeward_tests::house::{House, KEYS};
+use homeward_tests::secrets;
+use homeward_tests::server::{Kind, PASSWORD, Server};
+use homeward_tests::stage::{device, run_ended, until};
+use serde_json::json;
+use xtask::servers::Options;
+
+const NEXT: &str = "grace";
+const NEXT_PASSWORD: &str = "another horse, another battery";
+/// With the password of the account that it moves to.
+async fn with(kind: Kind, prepared: impl FnOnce(Scenario, &Server) -> Scenario) -> House {
+    let module = if kind == Kind::Prosody { "register" } else { "mod_register" };
+    let server = Server::start_with(kind, Options { modules: vec![module.to_owned()], ..Options::default() }).await;
+    server.add_account(NEXT, NEXT_PASSWORD).await;
+    House::at(server, prepared, |config| config.next_password = Some(Secret::new(NEXT_PASSWORD))).await
+}
+
+/// Lamp and plug were given the old account on the network that all share.
+async fn at_home(kind: Kind) -> House {
+    let house = with(kind, |scenario, _| scenario).await;
+    house.finds().await;
+    for key in KEYS {
+        house.onboards(key).await;
+    }
+    house
+}
+
+/// They are at the server, and nowhere else.
+async fn far_away() -> House {
+    let house = with(Kind::Prosody, |scenario, server| {
+        scenario.over_xmpp_only().signed_in(&server.host(), server.port(), &server.jid(), PASSWORD)
+    })
+    .await;
+    for key in KEYS {
+        house.is_there_with(key, &house.server.jid()).await;
+    }
+    house
+}
+
+fn next_of(house: &House) -> AccountForm {
+    let form = house.server.form();
+    AccountForm { jid: form.jid.replacen(homeward_tests::server::USER, NEXT, 1), ..form }
+}
+
+/// The move has begun, and both accounts are signed in.
+async fn begins(house: &House) {
+    house.home.begin_move(&next_of(house), Some(Secret::new(NEXT_PASSWORD))).await.unwrap();
+    is_signed_in_to_both(house).await;
+}
+
+async fn is_signed_in_to_both(house: &House) {
+    until(&house.home, "signed in with both", |snapshot| {
+        let next = &snapshot.moving.as_ref()?.connection;
+        let both = [next, &snapshot.connection];
+        both.iter().all(|one| matches!(one, Connection::Connected { .. })).then_some(())
+    })
+    .await;
+}
+
+async fn moves(house: &House, key: &str) -> Run {
+    house.home.move_devices(house.choices(&[key])).await.unwrap();
+    run_ended(&house.home, &house.id(key)).await
+}
+
+fn movers(house: &House) -> Movers {
+    let mut movers = house.home.who_moves();
+    for group in [&mut movers.moved, &mut movers.here, &mut movers.over_account, &mut movers.elsewhere] {
+        group.sort();
+    }
+    movers
+}
+
+/// How the terminal is told where the house moves.
+fn to(server: &Server, jid: &str) -> [String; 10] {
+    let (host, port, ca) = (server.host(), server.port().to_string(), server.ca_file().to_str().unwrap().to_owned());
+    ["move", "to", "--jid", jid, "--server", &host, "--port", &port, "--ca", &ca].map(str::to_owned)
+}
+
+async fn moves_one_by_one(kind: Kind) {
+    let house = at_home(kind).await;
+    let (old, next) = (house.server.form(), next_of(&house));
+    begins(&house).await;
+    let mut both = house.ids(&KEYS);
+    both.sort();
+    assert_eq!(movers(&house), Movers { here: both, ..Movers::default() });
+    let run = moves(&house, "lamp").await;
+    assert_eq!((&run.state, &run.jid), (&RunState::Onboarded, &next.jid), "{run:#?}");
+    // Each works with the account that it has.
+    house.is_there_with("lamp", &next.jid).await;
+    house.is_there_with("plug", &old.jid).await;
+    house.works("lamp", true).await;
+    house.works("plug", true).await;
+    let (moved, here) = (house.ids(&["lamp"]), house.ids(&["plug"]));
+    assert_eq!(movers(&house), Movers { moved, here, ..Movers::default() });
+    // Nobody is left behind who was not named, and the way back is closed.
+    assert_eq!(house.home.finish_move(Vec::new(), true).await.unwrap_err().code, Code::NotNow);
+    assert_eq!(house.home.stop_move().await.unwrap_err().code, Code::NotNow);
+    assert_eq!(moves(&house, "plug").await.state, RunState::Onboarded);
+    house.home.finish_move(Vec::new(), true).await.unwrap();
+    // At once, and without a gap.
+    let snapshot = house.home.snapshot();
+    assert_eq!((snapshot.account.unwrap().jid, snapshot.moving), (next.jid.clone(), None));
+    assert!(matches!(snapshot.connection, Connection::Connected { .. }), "{:?}", snapshot.connection);
+    assert!(snapshot.devices.iter().all(|device| device.presence == Presence::Online), "{:#?}", snapshot.devices);
+    house.works("lamp", false).await;
+    house.works("plug", false).await;
+    assert!(!house.opens(&old.jid, PASSWORD).await, "the old account is of use still");
+    assert!(house.opens(&next.jid, NEXT_PASSWORD).await);
+    // And at the next start.
+    let house = house.restarted_with(|config| config.password = Some(Secret::new(NEXT_PASSWORD))).await;
+    assert_eq!(house.home.account().unwrap().jid, next.jid);
+    for key in KEYS {
+        house.is_there_with(key, &next.jid).await;
+        house.works(key, true).await;
+    }
+}
+
+#[test]
+fn it_moves_at_prosody_and_the_old_account_is_deleted() {
+    alone(|| moves_one_by_one(Kind::Prosody));
+}
+
+#[test]
+fn it_moves_at_ejabberd_and_the_old_account_is_deleted() {
+    alone(|| moves_one_by_one(Kind::Ejabberd));
+}
+
+#[test]
+fn a_device_that_is_far_away_moves_over_its_old_account() {
+    alone(async || {
+        let house = far_away().await;
+        let next = next_of(&house);
+        begins(&house).await;
+        let mut both = house.ids(&KEYS);
+        both.sort();
+        assert_eq!(movers(&house), Movers { over_account: both, ..Movers::default() });
+        let run = moves(&house, "lamp").await;
+        assert_eq!(run.state, RunState::Onboarded, "{run:#?}");
+        let lamp = house.is_there_with("lamp", &next.jid).await;
+        let given = lamp.credential.unwrap();
+        assert!(given.certain && given.over_account && !given.in_the_clear, "{given:?}");
+        house.works("lamp", true).await;
+        house.works("plug", true).await;
+        let writes: Vec<String> = house
+            .devices
+            .device("lamp")
+            .requests()
+            .into_iter()
+            .filter(|one| one.method == Method::Post && one.href.path() != "/light")
+            .map(|one| one.href.path().to_owned())
+            .collect();
+        let user = house.devices.device("lamp").user_href().unwrap();
+        assert_eq!(writes, [user.path()], "more than the account was written");
+    });
+}
+
+#[test]
+fn for_another_server_it_has_to_be_on_this_network() {
+    alone(async || {
+        let house = far_away().await;
+        let other = Server::start(Kind::Prosody).await;
+        other.add_account(NEXT, NEXT_PASSWORD).await;
+        let form = other.form();
+        let form = AccountForm { jid: form.jid.replacen(homeward_tests::server::USER, NEXT, 1), ..form };
+        house.home.begin_move(&form, Some(Secret::new(NEXT_PASSWORD))).await.unwrap();
+        is_signed_in_to_both(&house).await;
+        let mut both = house.ids(&KEYS);
+        both.sort();
+        assert_eq!(movers(&house), Movers { elsewhere: both, ..Movers::default() });
+        let run = moves(&house, "lamp").await;
+        let RunState::Failed { error, .. } = &run.state else { panic!("{run:#?}") };
+        assert_eq!(error.code, Code::OtherServer);
+        house.works("lamp", true).await;
+        // Nobody has it: the house stays where it is.
+        house.home.stop_move().await.unwrap();
+        assert_eq!(house.home.snapshot().moving, None);
+        house.works("plug", true).await;
+    });
+}
+
+#[test]
+fn one_that_dies_half_way_is_left_where_it_works_and_moves_later() {
+    alone(async || {
+        let house = at_home(Kind::Prosody).await;
+        begins(&house).await;
+        let (plug, user) = (house.devices.device("plug"), house.devices.device("plug").user_href().unwrap());
+        plug.refuses(user.as_str(), Status(503));
+        house.home.move_devices(house.choices(&KEYS)).await.unwrap();
+        assert_eq!(run_ended(&house.home, &house.id("lamp")).await.state, RunState::Onboarded);
+        let run = run_ended(&house.home, plug.di()).await;
+        assert!(matches!(run.state, RunState::Failed { .. }), "{run:#?}");
+        house.is_there_with("plug", &house.server.jid()).await;
+        house.works("lamp", true).await;
+        house.works("plug", true).await;
+        // It is as good after a restart.
+        let house = house.restarted().await;
+        is_signed_in_to_both(&house).await;
+        house.home.start_search();
+        let plug = house.devices.device("plug");
+        plug.accepts(user.as_str());
+        device(&house.home, plug.di(), "found", |device| device.lan.as_ref().is_some_and(|lan| lan.described)).await;
+        house.is_there_with("lamp", &next_of(&house).jid).await;
+        assert_eq!(movers(&house).moved, house.ids(&["lamp"]));
+        assert_eq!(moves(&house, "plug").await.state, RunState::Onboarded);
+        house.works("plug", false).await;
+        house.home.finish_move(Vec::new(), false).await.unwrap();
+        assert!(house.opens(&house.server.jid(), PASSWORD).await, "it was to be kept");
+    });
+}
+
+#[test]
+fn killed_half_way_each_device_has_one_of_the_two_accounts_and_the_move_goes_on() {
+    alone(async || {
+        let house = at_home(Kind::Prosody).await;
+        let (server, next) = (&house.server, next_of(&house));
+        house.home.close().await;
+        let folder = house.folder.path();
+        let to = to(server, &next.jid);
+        let to = to.each_ref().map(String::as_str);
+        Homewardctl::new(folder).with_password(Some(NEXT_PASSWORD)).run(&to).await.exits(0);
+        let ctl = Homewardctl::new(folder).with_next_password(NEXT_PASSWORD);
+        let (lamp, user) = (house.devices.device("lamp"), house.devices.device("lamp").user_href().unwrap());
+        lamp.slow(Duration::from_millis(800));
+        let running = ctl.start(&["move", "devices", &house.id("plug"), lamp.di(), "--allow-unencrypted", "--json"]);
+        let given = |one: &homeward_simulator::LoggedRequest| {
+            let jid = one.body.as_ref().and_then(|body| body["jid"].as_str().map(str::to_owned));
+            one.method == Method::Post && one.href.path() == user.path() && jid.as_deref() == Some(&next.jid)
+        };
+        lamp.wait_for_request(given).await.unwrap();
+        running.killed().await;
+        lamp.slow(Duration::ZERO);
+        // The next start knows of the move.
+        let house = house.restarted().await;
+        is_signed_in_to_both(&house).await;
+        house.home.start_search();
+        for key in KEYS {
+            device(&house.home, &house.id(key), "there", |device| {
+                let there = device.remote.as_ref().is_some_and(|remote| remote.available);
+                there && device.lan.as_ref().is_some_and(|lan| lan.described)
+            })
+            .await;
+            house.works(key, true).await;
+        }
+        for key in KEYS {
+            assert_eq!(moves(&house, key).await.state, RunState::Onboarded);
+        }
+        assert_eq!(movers(&house).moved.len(), 2);
+        house.home.finish_move(Vec::new(), false).await.unwrap();
+        house.works("lamp", false).await;
+    });
+}
+
+#[test]
+fn one_that_is_left_behind_is_named_and_shown_no_longer() {
+    alone(async || {
+        let house = at_home(Kind::Prosody).await;
+        begins(&house).await;
+        assert_eq!(moves(&house, "lamp").await.state, RunState::Onboarded);
+        house.home.stop_search();
+        house.devices.device("plug").goes_away();
+        until(&house.home, "the plug is away", |_| (movers(&house).elsewhere == house.ids(&["plug"])).then_some(()))
+            .await;
+        house.home.finish_move(house.ids(&["plug"]), false).await.unwrap();
+        until(&house.home, "only the lamp is shown as usable", |snapshot| {
+            let usable = snapshot.devices.iter().filter(|device| device.remote.is_some());
+            (usable.map(|device| device.id.clone()).collect::<Vec<_>>() == house.ids(&["lamp"])).then_some(())
+        })
+        .await;
+        house.works("lamp", true).await;
+    });
+}
+
+#[test]
+fn what_would_cross_it_is_refused_meanwhile() {
+    alone(async || {
+        let house = far_away().await;
+        let own = house.home.begin_move(&house.server.form(), None).await;
+        assert_eq!(own.unwrap_err().code, Code::NotNow, "it has that account");
+        assert_eq!(house.home.stop_move().await.unwrap_err().code, Code::NotNow, "it does not move");
+        begins(&house).await;
+        let third = AccountForm { jid: next_of(&house).jid.replacen(NEXT, "third", 1), ..next_of(&house) };
+        let other = Some(Secret::new("other"));
+        for refused in [
+            house.home.begin_move(&third, other.clone()).await.err(),
+            house.home.set_account(&third, other.clone()).await.err(),
+            house.home.forget_account().await.err(),
+            house.home.change_password(Secret::new("other"), Vec::new(), Vec::new()).await.err(),
+        ] {
+            assert_eq!(refused.map(|error| error.code), Some(Code::NotNow));
+        }
+        // The same again goes on with it.
+        begins(&house).await;
+    });
+}
+
+#[test]
+fn the_terminal_moves_the_house() {
+    alone(async || {
+        let house = at_home(Kind::Prosody).await;
+        let (server, next) = (&house.server, next_of(&house));
+        house.home.close().await;
+        let folder = house.folder.path();
+        let to = to(server, &next.jid);
+        let to = to.each_ref().map(String::as_str);
+        Homewardctl::new(folder).with_password(Some("wrong")).run(&to).await.exits(4);
+        Homewardctl::new(folder).with_password(Some(NEXT_PASSWORD)).run(&to).await.exits(0);
+        let ctl = Homewardctl::new(folder).with_next_password(NEXT_PASSWORD).with_log("trace");
+        let status = ctl.run(&["move", "status", "--json"]).await.exits(0).json();
+        assert_eq!((&status["to"], status["here"].as_array().unwrap().len()), (&json!(next.jid), 2), "{status}");
+        let moved = ctl.run(&["move", "devices", "--all", "--allow-unencrypted", "--json"]).await.exits(0);
+        let secrets = [PASSWORD.as_bytes(), NEXT_PASSWORD.as_bytes()];
+        secrets::are_nowhere(&secrets, folder, &[("the output", &moved.output), ("the log", &moved.log)]);
+        let status = ctl.run(&["move", "finish", "--json"]).await.exits(0).json();
+        assert_eq!((&status["from"], &status["to"]), (&json!(next.jid), &json!(null)), "{status}");
+        let ctl = Homewardctl::new(folder).with_password(Some(NEXT_PASSWORD));
+        ctl.run(&["get", &house.id("lamp"), "/light", "--via", "xmpp"]).await.exits(0);
+    });
+}

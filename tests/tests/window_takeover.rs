@@ -1,0 +1,117 @@
+//! A secured lock becomes the person's, in the real window: stopped, with a wrong PIN, with the right one; then set up, and
+//! given up; then by Just Works. Somebody else's stays theirs. Every screen is looked at: what stands in it has to be
+//! accessible.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+use std::time::Duration;
+
+use homeward_protocol::crudn::Status;
+use homeward_simulator::{Kind, Scenario, Security};
+use homeward_tests::alone;
+use homeward_tests::journey::Journey;
+use homeward_tests::window::Scheme;
+
+async fn story(scheme: Scheme, width: u32, height: u32) {
+    let mut journey = Journey::start_with(scheme, None, Scenario::of([Kind::Lock, Kind::Plug])).await;
+    journey.window.resize(width, height).await;
+    let lock = journey.simulated.device(Kind::Lock.key());
+    lock.secured(Security::Unowned).unwrap();
+    let anothers = journey.simulated.device(Kind::Plug.key());
+    anothers.secured(Security::Owned).unwrap();
+    let former = lock.di_now();
+    journey.signs_in().await;
+    journey.window.attribute(&format!("found-{former}"), "data-is", "unowned").await;
+    journey.window.attribute(&format!("found-{}", anothers.di_now()), "data-is", "secured-only").await;
+    journey.looks("takeover-found").await;
+    journey.window.goes_to(&format!("#/device/{}/security", anothers.di_now())).await;
+    journey.window.attribute("security-lan", "data-is", "owned-by-another").await;
+    journey.looks("takeover-anothers").await;
+    journey.window.goes_to("#/add").await;
+
+    journey.window.clicks(&format!("own-{former}")).await;
+    journey.window.sees("take-over-dialog").await;
+    journey.looks("takeover-asked").await;
+    journey.window.clicks("take-over-go").await;
+    journey.window.sees("take-over-pin").await;
+    journey.window.clicks("take-over-stop").await;
+    journey.window.loses("take-over-dialog").await;
+
+    journey.window.clicks(&format!("own-{former}")).await;
+    journey.window.clicks("take-over-other").await;
+    journey.window.sees("take-over-warning").await;
+    journey.looks("takeover-just-works").await;
+    journey.window.clicks("take-over-other").await;
+    journey.window.clicks("take-over-go").await;
+    journey.window.sees("take-over-pin").await;
+    let pin = lock.pin().unwrap();
+    journey.window.writes("take-over-pin-field", &format!("{pin}1")).await;
+    journey.window.clicks("take-over-pin-go").await;
+    journey.window.sees("take-over-wrong").await;
+    journey.looks("takeover-wrong-pin").await;
+    lock.refuses_saying("/oic/sec/cred", Status(403), "not today");
+    journey.window.writes("take-over-pin-field", &pin).await;
+    journey.window.clicks("take-over-pin-go").await;
+    journey.window.sees("take-over-again").await;
+    journey.looks("takeover-failed").await;
+    lock.accepts("/oic/sec/cred").slow(Duration::from_millis(400));
+    journey.window.clicks("take-over-again").await;
+    journey.window.sees("take-over-pin").await;
+    journey.window.writes("take-over-pin-field", &lock.pin().unwrap()).await;
+    journey.window.clicks("take-over-pin-go").await;
+    journey.window.sees("take-over-going").await;
+    journey.looks("takeover-going").await;
+    lock.slow(Duration::ZERO);
+    journey.window.sees("take-over-done").await;
+    journey.looks("takeover-done").await;
+    journey.window.clicks("take-over-done").await;
+
+    let id = lock.di_now();
+    assert_ne!(id, former);
+    journey.window.attribute(&format!("found-{id}"), "data-is", "ready").await;
+    journey.window.clicks("devices-next").await;
+    journey.window.sees(&format!("plan-{id}")).await;
+    journey.window.clicks("review-go").await;
+    journey.window.attribute(&format!("run-{id}"), "data-is", "onboarded").await;
+    journey.window.goes_to(&format!("#/device/{id}/security")).await;
+    journey.window.attribute("security-lan", "data-is", "ours").await;
+    journey.window.attribute("security-owned", "data-is", "complete").await;
+    journey.looks("takeover-security").await;
+
+    journey.window.goes_to("#/settings").await;
+    for (question, dialog) in [("backup-save", "takeover-backup-save"), ("backup-restore", "takeover-backup-restore")] {
+        journey.window.clicks(question).await;
+        journey.window.sees("backup-dialog").await;
+        journey.looks(dialog).await;
+        journey.window.clicks("backup-keep").await;
+        journey.window.loses("backup-dialog").await;
+    }
+    journey.window.goes_to(&format!("#/device/{id}/security")).await;
+
+    journey.window.clicks("give-up").await;
+    journey.looks("takeover-give-up").await;
+    journey.window.clicks("give-up-go").await;
+    let gone = |lock: &homeward_simulator::Device| (lock.di_now() != id).then_some(());
+    lock.wait_for(Duration::from_secs(20), "to be nobody's", gone).await.unwrap();
+
+    // The same again without its PIN.
+    let nobodys = lock.di_now();
+    journey.window.goes_to(&format!("#/device/{nobodys}/security")).await;
+    journey.window.attribute("security-lan", "data-is", "unowned").await;
+    journey.window.clicks("own").await;
+    journey.window.clicks("take-over-other").await;
+    journey.window.clicks("take-over-go").await;
+    journey.window.sees("take-over-done").await;
+    journey.window.clicks("take-over-done").await;
+    journey.window.attribute("security-lan", "data-is", "ours").await;
+    journey.ends().await;
+}
+
+#[test]
+fn a_lock_becomes_ours_with_its_pin_and_is_given_up_in_the_light() {
+    alone(async || story(Scheme::Light, 1280, 860).await);
+}
+
+#[test]
+fn a_lock_becomes_ours_with_its_pin_and_is_given_up_in_the_dark_and_in_a_small_window() {
+    alone(async || story(Scheme::Dark, 900, 640).await);
+}
