@@ -50,7 +50,12 @@ impl Onboarding {
                 }
             }
         };
-        let account = match (account, self.online_as.take()) {
+        let has = match (self.password, &self.target) {
+            // A new password is for the account that the device has, whether it tells that or not.
+            (Password::Changes, Some((_, target))) => Some(target.jid.clone()),
+            _ => self.online_as.take(),
+        };
+        let account = match (account, has) {
             (FormerAccount::Unread, Some(jid)) => FormerAccount::Jid(jid),
             (told, _) => told,
         };

@@ -80,6 +80,17 @@ fn where_the_server_refuses_the_device_gets_the_present_one_back() {
 }
 
 #[test]
+fn one_that_does_not_tell_its_account_gets_the_present_password_back_too() {
+    let Target { address, port, jid, .. } = plan().target;
+    let mut run = Run::new(Plan { password: Password::Changes, ours: vec![own(&jid, "former")], ..plan() });
+    run.ok(json!({"address": address, "port": port, "status": "Connected"})).refused(403, "").ok(json!({})).ok(json!({}));
+    run.gets(Input::PasswordChanged(Changed::No { words: None }));
+    body_is(&run, PRESENT);
+    run.ok(json!({}));
+    assert_eq!(run.failure().2, LeftOnDevice::AsBefore);
+}
+
+#[test]
 fn where_nobody_knows_what_the_account_has_nothing_more_is_written() {
     let mut run = taken();
     run.gets(Input::PasswordChanged(Changed::Unknown));
@@ -197,12 +208,16 @@ proptest! {
                 }
             }
         }
-        let left = match run.outcome.clone().unwrap() {
-            Outcome::Onboarded => LeftOnDevice::NewAccount,
-            Outcome::Failed { left, .. } | Outcome::Cancelled { left, .. } | Outcome::Undone { left, .. } => left,
+        let (left, not_put_back) = match run.outcome.clone().unwrap() {
+            Outcome::Onboarded => (LeftOnDevice::NewAccount, None),
+            Outcome::Failed { left, not_put_back, .. }
+            | Outcome::Cancelled { left, not_put_back }
+            | Outcome::Undone { left, not_put_back } => (left, not_put_back),
         };
         match left {
-            LeftOnDevice::NewAccount => prop_assert!(device == new && account == new, "{device} {account}"),
+            LeftOnDevice::NewAccount => {
+                prop_assert!(device == new && (account == new || not_put_back.is_some()), "{device} {account}");
+            }
             LeftOnDevice::AsBefore => prop_assert!(device == former && account == former, "{device} {account}"),
             LeftOnDevice::Unknown => {}
             other => prop_assert!(false, "{other:?}"),
