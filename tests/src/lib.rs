@@ -13,6 +13,7 @@ pub mod held;
 pub mod hostile_coap;
 pub mod house;
 pub mod journey;
+pub mod lock_house;
 pub mod namespaces;
 pub mod peer;
 pub mod python;

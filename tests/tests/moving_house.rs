@@ -8,7 +8,7 @@ use homeward_core::Code;
 use homeward_core::view::{AccountForm, Connection, Movers, Presence, Run, RunState};
 use homeward_protocol::crudn::{Method, Status};
 use homeward_protocol::secret::Secret;
-use homeward_simulator::Scenario;
+use homeward_simulator::{Device, LoggedRequest, Scenario};
 use homeward_tests::alone;
 use homeward_tests::cli::Homewardctl;
 use homeward_tests::house::{House, KEYS};
@@ -191,6 +191,61 @@ fn for_another_server_it_has_to_be_on_this_network() {
     });
 }
 
+/// Whether a request gives a device this account.
+fn gives(device: &Device, jid: &str) -> impl Fn(&LoggedRequest) -> bool {
+    let user = device.user_href().unwrap();
+    move |one| {
+        let given = one.body.as_ref().and_then(|body| body["jid"].as_str());
+        one.method == Method::Post && one.href.path() == user.path() && given == Some(jid)
+    }
+}
+
+/// Its power fails when it is asked for or has just taken the new account, and is back at once: it answers at other ports.
+async fn loses_power_and_moves(when: When) {
+    let house = at_home(Kind::Prosody).await;
+    begins(&house).await;
+    let (next, plug) = (next_of(&house).jid, house.devices.device("plug"));
+    if when == When::Asked {
+        plug.slow(Duration::from_millis(600));
+    }
+    house.home.move_devices(house.choices(&["plug"])).await.unwrap();
+    match when {
+        When::Asked => drop(plug.wait_for_request(gives(&plug, &next)).await.unwrap()),
+        When::Taken => {
+            let user = plug.user_href().unwrap();
+            drop(plug.wait_for_value(user.as_str(), |user| user["jid"] == *next).await.unwrap());
+        }
+    }
+    plug.goes_away().slow(Duration::ZERO).comes_back().unwrap();
+    let run = run_ended(&house.home, plug.di()).await;
+    let held = house.held("plug").0;
+    // With whichever account, it does what it is told.
+    house.is_there_with("plug", &held).await;
+    house.works("plug", true).await;
+    if run.state != RunState::Onboarded {
+        assert_eq!(moves(&house, "plug").await.state, RunState::Onboarded);
+        house.is_there_with("plug", &next).await;
+        house.works("plug", false).await;
+    }
+    assert_eq!(movers(&house).moved, house.ids(&["plug"]));
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum When {
+    Asked,
+    Taken,
+}
+
+#[test]
+fn one_that_loses_power_when_it_is_given_the_account_works_with_the_one_or_the_other_and_moves() {
+    alone(|| loses_power_and_moves(When::Asked));
+}
+
+#[test]
+fn one_that_loses_power_when_it_has_just_taken_the_account_works_and_moves() {
+    alone(|| loses_power_and_moves(When::Taken));
+}
+
 #[test]
 fn one_that_dies_half_way_is_left_where_it_works_and_moves_later() {
     alone(async || {
@@ -232,14 +287,10 @@ fn killed_half_way_each_device_has_one_of_the_two_accounts_and_the_move_goes_on(
         let to = to.each_ref().map(String::as_str);
         Homewardctl::new(folder).with_password(Some(NEXT_PASSWORD)).run(&to).await.exits(0);
         let ctl = Homewardctl::new(folder).with_next_password(NEXT_PASSWORD);
-        let (lamp, user) = (house.devices.device("lamp"), house.devices.device("lamp").user_href().unwrap());
+        let lamp = house.devices.device("lamp");
         lamp.slow(Duration::from_millis(800));
         let running = ctl.start(&["move", "devices", &house.id("plug"), lamp.di(), "--allow-unencrypted", "--json"]);
-        let given = |one: &homeward_simulator::LoggedRequest| {
-            let jid = one.body.as_ref().and_then(|body| body["jid"].as_str().map(str::to_owned));
-            one.method == Method::Post && one.href.path() == user.path() && jid.as_deref() == Some(&next.jid)
-        };
-        lamp.wait_for_request(given).await.unwrap();
+        lamp.wait_for_request(gives(&lamp, &next.jid)).await.unwrap();
         running.killed().await;
         lamp.slow(Duration::ZERO);
         // The next start knows of the move.

@@ -17,6 +17,7 @@ use homeward_tests::secrets::{self, Told};
 use homeward_tests::server::{self, Kind, PASSWORD, Server, password};
 use homeward_tests::stage::{connection, device, open_home, run_ended, set_account, until};
 use homeward_xmpp::Trust;
+use serde_json::json;
 use xtask::servers::{Ending, Options};
 
 async fn house(kind: Kind, registration: Option<u32>) -> House {
@@ -174,6 +175,70 @@ fn given_again_it_is_the_same_account_also_where_the_server_makes_none_any_more(
         gives_own_accounts(&house, &["lamp"]).await;
         assert_eq!(house.held("lamp"), before);
         house.works("lamp", true).await;
+    });
+}
+
+/// The accounts that were made for devices.
+fn made_at(server: &Server) -> Vec<String> {
+    let Server::Ejabberd(ejabberd) = server else { panic!("this one tells its accounts") };
+    let host = json!({ "host": server.jid().split_once('@').unwrap().1 });
+    let users = tokio::task::block_in_place(|| ejabberd.order("registered_users", &host)).unwrap();
+    let users = users.as_array().unwrap().iter().map(|user| user.as_str().unwrap().to_owned());
+    users.filter(|user| user.starts_with("device-")).collect()
+}
+
+#[test]
+fn killed_when_its_account_has_just_been_made_it_gets_that_one_at_the_next_try() {
+    alone(async || {
+        let house = house(Kind::Ejabberd, Some(0)).await;
+        house.home.close().await;
+        let ctl = Homewardctl::new(house.folder.path());
+        let lamp = house.id("lamp");
+        let running = ctl.start(&["onboard", &lamp, "--own-accounts", "--allow-unencrypted", "--json"]);
+        let made = async {
+            loop {
+                if let [made] = made_at(&house.server).as_slice() {
+                    return made.clone();
+                }
+            }
+        };
+        let made = tokio::time::timeout(PATIENCE, made).await.expect("an account is made");
+        house.server.freeze();
+        running.killed().await;
+        house.server.thaw();
+        let changed = |one: homeward_simulator::LoggedRequest| one.method == Method::Post;
+        assert!(!house.devices.device("lamp").requests().into_iter().any(changed), "it was given something already");
+        let house = house.restarted().await;
+        house.finds().await;
+        gives_own_accounts(&house, &["lamp"]).await;
+        assert_eq!(house.held("lamp").0.split_once('@').unwrap().0, made);
+        assert_eq!(made_at(&house.server), [made]);
+        house.works("lamp", true).await;
+    });
+}
+
+#[test]
+fn killed_while_the_server_makes_it_wait_it_gets_one_account_at_the_next_try() {
+    alone(async || {
+        let house = house(Kind::Ejabberd, Some(15)).await;
+        house.home.close().await;
+        let ctl = Homewardctl::new(house.folder.path()).with_log("info");
+        let mut running = ctl.start(&["onboard", "--all", "--own-accounts", "--allow-unencrypted", "--json"]);
+        // One has its account, and the other waits for its own.
+        while running.line().await["result"] != json!("onboarded") {}
+        running.killed().await;
+        let house = house.restarted().await;
+        house.finds().await;
+        let [first] = made_at(&house.server).try_into().unwrap();
+        gives_own_accounts(&house, &KEYS).await;
+        let mut held = KEYS.map(|key| house.held(key).0.split_once('@').unwrap().0.to_owned());
+        held.sort();
+        let mut made = made_at(&house.server);
+        made.sort();
+        assert!(made == held && made.contains(&first), "{made:?} {held:?} {first}");
+        for key in KEYS {
+            house.works(key, true).await;
+        }
     });
 }
 

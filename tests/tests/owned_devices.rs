@@ -6,89 +6,19 @@
 use std::time::Duration;
 
 use homeward_core::view::{
-    AccountForm, Connection, Device, OnLan, OnboardChoice, RunState, Security, Takeover, TakeoverLeft, TakeoverMethod,
-    TakeoverState, Via,
+    AccountForm, Connection, Device, OnboardChoice, RunState, Security, TakeoverLeft, TakeoverMethod, TakeoverState,
+    Via,
 };
-use homeward_core::{Code, Home, Secret};
-use homeward_protocol::crudn::{Href, Method, Request, Status};
+use homeward_core::{Code, Secret};
+use homeward_protocol::crudn::{Href, Request, Status};
 use homeward_simulator::{self as simulator, Kind, Scenario};
 use homeward_tests::alone;
 use homeward_tests::cli::Homewardctl;
+use homeward_tests::lock_house::{LockHouse, ended, is_over, obeys, stands};
 use homeward_tests::secrets::{self, Told};
 use homeward_tests::server;
 use homeward_tests::stage::{Stage, device, open_home, run_ended, until, until_within};
 use serde_json::json;
-
-/// A home that is signed in, and a lock that is nobody's.
-struct House {
-    stage: Stage,
-    devices: simulator::Home,
-}
-
-impl House {
-    async fn with_lock() -> (House, simulator::Device) {
-        let stage = Stage::signed_in(server::Kind::Prosody).await;
-        let scenario = Scenario::of([Kind::Lock]).trusting(stage.server.ca_file());
-        let devices = simulator::Home::start(scenario).await.unwrap();
-        let lock = devices.device("lock");
-        lock.secured(simulator::Security::Unowned).unwrap();
-        (House { stage, devices }, lock)
-    }
-
-    fn home(&self) -> &Home {
-        &self.stage.home
-    }
-
-    /// Finds the lock, once it has told how it can be taken over.
-    async fn finds(&self, lock: &simulator::Device) {
-        self.home().start_search();
-        device(self.home(), &lock.di_now(), "found, and read", |device| {
-            device.lan.as_ref().is_some_and(|lan| lan.described && !lan.methods.is_empty())
-        })
-        .await;
-    }
-
-    /// Takes the lock over with the PIN that it shows; returns its new id.
-    async fn owns(&self, lock: &simulator::Device) -> String {
-        self.finds(lock).await;
-        let id = lock.di_now();
-        self.home().take_over(&id, None).unwrap();
-        stands(self.home(), &id, |state| matches!(state, TakeoverState::PinNeeded { wrong: 0 })).await;
-        self.home().answer_pin(&id, Secret::new(lock.pin().unwrap())).unwrap();
-        match ended(self.home(), &id).await.state {
-            TakeoverState::Owned { new_id } => new_id,
-            other => panic!("not taken over: {other:#?}"),
-        }
-    }
-}
-
-/// Waits until a transfer stands as `fits` says.
-async fn stands(home: &Home, id: &str, fits: impl Fn(&TakeoverState) -> bool) -> Takeover {
-    until(home, &format!("the transfer of {id}"), |snapshot| {
-        snapshot.takeovers.iter().find(|one| one.id == id && fits(&one.state)).cloned()
-    })
-    .await
-}
-
-async fn ended(home: &Home, id: &str) -> Takeover {
-    stands(home, id, is_over).await
-}
-
-fn is_over(state: &TakeoverState) -> bool {
-    matches!(state, TakeoverState::Owned { .. } | TakeoverState::Failed { .. } | TakeoverState::Cancelled { .. })
-}
-
-/// The lock takes changes over both paths.
-async fn obeys(home: &Home, lock: &simulator::Device) {
-    for via in [Via::Lan, Via::Xmpp] {
-        for state in ["Unlocked", "Locked"] {
-            let request = Request::post(href("/lock"), json!({"lockState": state}));
-            let answer = home.request(&lock.di_now(), request, via).await.unwrap();
-            assert!((200..300).contains(&answer.status), "{answer:?}");
-            assert_eq!(lock.value("/lock").unwrap()["lockState"], state);
-        }
-    }
-}
 
 fn href(path: &str) -> Href {
     Href::new(path).unwrap()
@@ -97,7 +27,7 @@ fn href(path: &str) -> Href {
 #[test]
 fn a_lock_is_taken_over_with_its_pin_set_up_under_its_security_and_controlled_over_both_paths() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         let home = house.home();
         let told = Told::by(home);
         let former = lock.di_now();
@@ -142,7 +72,7 @@ fn a_lock_is_taken_over_with_its_pin_set_up_under_its_security_and_controlled_ov
 #[test]
 fn a_lock_of_ours_moves_to_another_account_under_its_security() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         let home = house.home();
         let id = house.owns(&lock).await;
         home.onboard(vec![OnboardChoice { id: id.clone(), allow_unencrypted: false }]).await.unwrap();
@@ -171,7 +101,7 @@ fn a_lock_of_ours_moves_to_another_account_under_its_security() {
 #[test]
 fn one_without_a_pin_is_taken_over_by_just_works_in_both_dialects() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         let home = house.home();
         lock.offers(&[0]);
         house.finds(&lock).await;
@@ -188,7 +118,7 @@ fn one_without_a_pin_is_taken_over_by_just_works_in_both_dialects() {
         let devices = simulator::Home::start(Scenario::of([Kind::Plug])).await.unwrap();
         let plug = devices.device("plug");
         plug.secured(simulator::Security::Unowned).unwrap().offers(&[0]).has_sdi(false);
-        let house = House { stage, devices };
+        let house = LockHouse { stage, devices };
         house.finds(&plug).await;
         let former = plug.di_now();
         house.home().take_over(&former, None).unwrap();
@@ -203,7 +133,7 @@ fn one_without_a_pin_is_taken_over_by_just_works_in_both_dialects() {
 #[test]
 fn a_wrong_pin_can_be_corrected_without_starting_over() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         let home = house.home();
         house.finds(&lock).await;
         let id = lock.di_now();
@@ -220,7 +150,7 @@ fn a_wrong_pin_can_be_corrected_without_starting_over() {
 #[test]
 fn a_transfer_that_is_cancelled_leaves_the_device_to_be_taken_over() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         let home = house.home();
         house.finds(&lock).await;
         let id = lock.di_now();
@@ -236,7 +166,7 @@ fn a_transfer_that_is_cancelled_leaves_the_device_to_be_taken_over() {
 #[test]
 fn a_device_that_refuses_half_way_is_let_go_and_can_be_taken_over_at_once() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         let home = house.home();
         house.finds(&lock).await;
         let id = lock.di_now();
@@ -257,7 +187,7 @@ fn a_device_that_refuses_half_way_is_let_go_and_can_be_taken_over_at_once() {
 #[test]
 fn a_device_of_anothers_is_refused_before_anything_is_asked_of_it() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         lock.secured(simulator::Security::Owned).unwrap();
         let home = house.home();
         home.start_search();
@@ -273,7 +203,7 @@ fn a_device_of_anothers_is_refused_before_anything_is_asked_of_it() {
 #[test]
 fn a_device_that_is_given_up_is_nobodys_again_and_has_no_account() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         let home = house.home();
         let id = house.owns(&lock).await;
         home.onboard(vec![OnboardChoice { id: id.clone(), allow_unencrypted: false }]).await.unwrap();
@@ -299,7 +229,7 @@ fn a_device_that_is_given_up_is_nobodys_again_and_has_no_account() {
 #[test]
 fn one_whose_answer_to_being_given_up_is_lost_is_given_up_all_the_same() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         let id = house.owns(&lock).await;
         lock.swallows_next_answers(1);
         house.home().give_up(&id).await.unwrap();
@@ -314,7 +244,7 @@ fn one_whose_answer_to_being_given_up_is_lost_is_given_up_all_the_same() {
 #[test]
 fn one_that_says_another_id_to_its_owner_is_not_believed_and_gets_nothing() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         let home = house.home();
         let id = house.owns(&lock).await;
         // Its owner asks how its Remote Access stands, once it has proven itself; not after that.
@@ -345,7 +275,7 @@ fn one_that_says_another_id_to_its_owner_is_not_believed_and_gets_nothing() {
 #[test]
 fn after_a_restart_the_device_is_ours_still() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         let id = house.owns(&lock).await;
         house.stage.home.close().await;
         let home = open_home(house.stage.folder.path().to_owned(), |_| ()).await;
@@ -362,7 +292,7 @@ fn after_a_restart_the_device_is_ours_still() {
 #[test]
 fn one_whose_key_is_lost_has_to_be_reset_unless_a_backup_has_it() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         let id = house.owns(&lock).await;
         let (folder, passphrase) = (house.stage.folder.path(), || Secret::new("seven small words are many"));
         let file = folder.join("homeward.backup");
@@ -397,7 +327,7 @@ async fn forgets_key_of(id: &str) {
 #[test]
 fn who_claims_the_id_of_a_lock_of_ours_gets_no_command() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         let home = house.home();
         let id = house.owns(&lock).await;
         lock.goes_away();
@@ -431,109 +361,10 @@ fn who_claims_the_id_of_a_lock_of_ours_gets_no_command() {
     });
 }
 
-/// When the device lets a transfer go.
-const SOON: Duration = Duration::from_millis(100);
-
-/// The terminal's `own`, killed when a request to this path has come to the device whose body has these words; a DELETE, if
-/// there are none.
-async fn killed_at(path: &str, words: &str, let_go_after: Duration) -> (House, simulator::Device) {
-    let (house, lock) = House::with_lock().await;
-    house.home().close().await;
-    lock.offers(&[0]).lets_a_transfer_go_after(let_go_after);
-    lock.slow(Duration::from_millis(400));
-    let ctl = Homewardctl::new(house.stage.folder.path());
-    let running = ctl.start(&["own", lock.di(), "--json"]);
-    let is_it = |asked: &simulator::LoggedRequest| {
-        let says = match &asked.body {
-            Some(body) => !words.is_empty() && body.to_string().contains(words),
-            None => words.is_empty() && asked.method == Method::Delete,
-        };
-        asked.href.path() == path && says
-    };
-    lock.wait_for_request(is_it).await.unwrap();
-    running.killed().await;
-    // What had come to it, it does.
-    let done = |lock: &simulator::Device| lock.requests().last().and_then(|last| last.status).map(drop);
-    lock.wait_for(Duration::from_secs(10), "to answer the last request", done).await.unwrap();
-    lock.slow(Duration::ZERO);
-    (house, lock)
-}
-
-#[test]
-fn killed_before_the_device_was_ours_nothing_is_left_and_it_can_be_taken_over() {
-    alone(async || {
-        for (path, words) in [
-            ("/oic/sec/pstat", r#""om""#),
-            ("/oic/sec/doxm", r#""devowneruuid""#),
-            ("/oic/sec/doxm", r#""deviceuuid""#),
-            ("/oic/sec/doxm", r#""rowneruuid""#),
-            ("/oic/sec/acl2", r#""rowneruuid""#),
-            ("/oic/sec/pstat", r#""rowneruuid""#),
-            ("/oic/sec/cred", r#""creds""#),
-        ] {
-            let (house, lock) = killed_at(path, words, SOON).await;
-            let home = open_home(house.stage.folder.path().to_owned(), |_| ()).await;
-            home.start_search();
-            device(&home, lock.di(), &format!("nobody's after {path} {words}"), |device| {
-                let is_free = |lan: &OnLan| lan.described && lan.security == Security::Unowned;
-                device.owned.is_none() && device.lan.as_ref().is_some_and(is_free)
-            })
-            .await;
-            home.take_over(lock.di(), None).unwrap();
-            let ended = ended(&home, lock.di()).await;
-            assert!(matches!(ended.state, TakeoverState::Owned { .. }), "{path} {words}: {ended:#?}");
-            home.close().await;
-        }
-    });
-}
-
-#[test]
-fn that_somebody_takes_it_over_is_shown_and_that_it_has_been_let_go_too() {
-    alone(async || {
-        let let_go_after = Duration::from_secs(8);
-        let (house, lock) = killed_at("/oic/sec/doxm", r#""devowneruuid""#, let_go_after).await;
-        let home = open_home(house.stage.folder.path().to_owned(), |_| ()).await;
-        home.start_search();
-        let is = |wanted| move |device: &Device| device.lan.as_ref().is_some_and(|lan| lan.security == wanted);
-        let taken = device(&home, lock.di(), "somebody's soon", is(Security::InTransfer)).await;
-        assert!(taken.lan.unwrap().in_transfer_since_ms.is_some());
-        device(&home, lock.di(), "nobody's", is(Security::Unowned)).await;
-        home.close().await;
-    });
-}
-
-#[test]
-fn killed_after_the_device_had_become_ours_it_is_finished_at_the_next_start() {
-    alone(async || {
-        for (path, words) in [
-            ("/oic/sec/doxm", r#""owned""#),
-            ("/oic/sec/pstat", r#"{"s":2}"#),
-            ("/oic/sec/acl2", ""),
-            ("/oic/sec/acl2", r#""aclist2""#),
-            ("/oic/sec/pstat", r#"{"s":3}"#),
-        ] {
-            let (house, lock) = killed_at(path, words, SOON).await;
-            let home = open_home(house.stage.folder.path().to_owned(), |_| ()).await;
-            home.start_search();
-            let id = lock.di_now();
-            let found = device(&home, &id, "ours, and not ready", |device| {
-                device.owned.is_some() && device.lan.as_ref().is_some_and(|lan| lan.described)
-            })
-            .await;
-            assert!(!found.owned.unwrap().complete);
-            home.finish_takeover(&id).await.unwrap();
-            let answer = home.request(&id, Request::get(href("/lock")), Via::Lan).await.unwrap();
-            assert_eq!(answer.status, 200);
-            device(&home, &id, "ours wholly", |device| device.owned.as_ref().is_some_and(|owned| owned.complete)).await;
-            home.close().await;
-        }
-    });
-}
-
 #[test]
 fn the_terminal_takes_a_device_over_and_no_secret_of_it_is_in_any_file_or_word() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         house.home().close().await;
         let ctl = Homewardctl::new(house.stage.folder.path()).with_log("trace");
         let mut running = ctl.start_with_input(&["own", lock.di(), "--pin-stdin", "--json"]);
@@ -574,7 +405,7 @@ fn the_terminal_takes_a_device_over_and_no_secret_of_it_is_in_any_file_or_word()
 fn over_a_network_that_loses_every_tenth_datagram_a_device_is_taken_over_too() {
     for (methods, seed) in [(vec![1], 3), (vec![0], 4)] {
         alone(async || {
-            let (house, lock) = House::with_lock().await;
+            let (house, lock) = LockHouse::new().await;
             let home = house.home();
             lock.offers(&methods);
             house.finds(&lock).await;
@@ -603,7 +434,7 @@ fn over_a_network_that_loses_every_tenth_datagram_a_device_is_taken_over_too() {
 #[test]
 fn a_backup_moves_the_devices_to_another_computer_and_back() {
     alone(async || {
-        let (house, lock) = House::with_lock().await;
+        let (house, lock) = LockHouse::new().await;
         let id = house.owns(&lock).await;
         let file = house.stage.folder.path().join("homeward.backup");
         let passphrase = || Secret::new("seven small words are many");

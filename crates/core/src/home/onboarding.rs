@@ -295,13 +295,15 @@ impl Inner {
                         machine.handle(Input::Answer { ticket, result: Err(Lost::NotSent) }, began.elapsed());
                     }
                     Action::Send { ticket, via, mut request, secret } => {
-                        let (inner, answers) = (self.clone(), answers.clone());
+                        let (inner, id, answers) = (self.clone(), id.clone(), answers.clone());
                         let (route, deadline) = match via {
-                            Via::Channel => (shown.way.clone(), LAN_EXCHANGE),
+                            Via::Channel => {
+                                (shown.way.clone().and_then(|way| self.way_on(&id, way)), LAN_EXCHANGE)
+                            }
                             Via::Xmpp => (self.way_to_identity(&shown.run), self.config.request_deadline),
                         };
                         tokio::spawn(async move {
-                            let result = inner.onboarding_request(route, deadline, &request).await;
+                            let result = inner.onboarding_request(&id, route, deadline, &request).await;
                             if secret && let Some(body) = request.body.as_mut() {
                                 homeward_protocol::oic::remote_access::wipe(body);
                             }
@@ -357,12 +359,16 @@ impl Inner {
 
     async fn onboarding_request(
         &self,
+        id: &str,
         route: Option<Route>,
         deadline: Duration,
         request: &homeward_protocol::crudn::Request,
     ) -> Result<homeward_protocol::crudn::Response, Lost> {
         let route = route.ok_or(Lost::NotSent)?;
-        let answered = self.carry(&route, request, deadline).await;
+        let answered = tokio::select! {
+            answered = self.carry(&route, request, deadline) => answered,
+            () = self.leaves(id, &route) => return Err(Lost::NoAnswer),
+        };
         answered.map(|(arrival, _)| arrival.response).map_err(|error| match error.code {
             Code::OutcomeUnknown | Code::NoAnswer => Lost::NoAnswer,
             Code::BadAnswer => Lost::Unreadable,

@@ -2,6 +2,7 @@
 //!
 //! Scope: which of the two, where its Remote Access resources are, and what may cross. Non-scope: what is then asked (`onboarding`).
 
+use std::future::pending;
 use std::time::Duration;
 
 use homeward_protocol::oic::discovery;
@@ -71,6 +72,29 @@ impl Inner {
         Ok(Way { di: lan.di, links, route: place.map(Route::Lan), channel })
     }
 
+    /// The way on which a run goes on that began on `way`. A device of ours proves who it is wherever it answers, and is
+    /// followed. What answers at another address in the clear may be anybody: for that, nobody has given consent.
+    pub(super) fn way_on(&self, id: &str, way: Route) -> Option<Route> {
+        let state = self.state();
+        match (&way, state.device(id)) {
+            (Route::Lan(place), Some(known)) if has_left(known, place) => {
+                let lan = &known.lan.as_ref()?.device;
+                known.place(lan).filter(|now| matches!((now, place), (Place::Secured { .. }, Place::Secured { .. })))
+            }
+            _ => return Some(way),
+        }
+        .map(Route::Lan)
+    }
+
+    /// Waits until nothing that is sent on this way reaches the device any more: it is heard elsewhere.
+    pub(super) async fn leaves(&self, id: &str, way: &Route) {
+        let Route::Lan(place) = way else { return pending().await };
+        let left = |state: &State| has_left(state.device(id)?, place).then_some(());
+        if self.until(left).await.is_none() {
+            pending().await
+        }
+    }
+
     /// Where the device is asked, and what that means for its account.
     pub(super) fn place_and_channel(&self, id: &str, lan: &LanDevice) -> (Option<Place>, Channel) {
         let place = self.state().device(id).and_then(|known| known.place(lan));
@@ -101,6 +125,19 @@ pub(super) fn links(lan: &LanDevice) -> Option<(Link, Link)> {
 pub(super) fn takes_accounts(known: &Known) -> bool {
     let Some(lan) = known.lan.as_ref().filter(|lan| lan.answering).map(|lan| &lan.device) else { return false };
     links(lan).is_some() && channel(lan, known.place(lan).as_ref()) != Channel::SecuredOnly
+}
+
+/// Whether the device answers on this network, and at none of these addresses.
+fn has_left(known: &Known, place: &Place) -> bool {
+    let Some(lan) = known.lan.as_ref().filter(|lan| lan.answering).map(|lan| &lan.device) else { return false };
+    match place {
+        Place::Clear(at) => !lan.endpoints.contains(at),
+        Place::Secured { at, .. } => {
+            let now = lan.secured_endpoints();
+            // None is known while its list is read anew.
+            !now.is_empty() && !now.iter().any(|one| at.contains(one))
+        }
+    }
 }
 
 /// How the device can be talked to there.
