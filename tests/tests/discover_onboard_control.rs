@@ -5,16 +5,19 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use homeward_core::Code;
 use homeward_core::view::{
-    LeftOnDevice, OnboardChoice, Path, Presence, Run, RunState, Security, Step, StepState, UndoReach, Via,
+    Device, LeftOnDevice, OnboardChoice, Path, Presence, Run, RunState, Security, Step, StepState, UndoReach, Via,
 };
+use homeward_core::{Code, Home};
 use homeward_protocol::crudn::{Href, Request, Status};
 use homeward_simulator::{self as simulator, Home as SimulatedHome, Scenario};
 use homeward_tests::alone;
 use homeward_tests::server;
 use homeward_tests::stage::{Stage, device, run_ended, until, until_within};
 use serde_json::json;
+
+/// So many runs are at work at once.
+const AT_ONCE: usize = 16;
 
 fn href(path: &str) -> Href {
     Href::new(path).unwrap()
@@ -323,6 +326,13 @@ fn without_consent_no_credential_leaves() {
             Ok(_) => failed_step(&run_ended(home, lamp.di()).await).unwrap().1,
         };
         assert_eq!(code, Code::ConsentNeeded);
+        // Nor as a request of one's own.
+        let account = json!({"jid": "ada@home.test", "credential": "c2VjcmV0"});
+        let user = lamp.user_href().unwrap();
+        for request in [Request::post(user.clone(), account.clone()), Request::put(user, account)] {
+            let refused = home.request(lamp.di(), request, Via::Lan).await.unwrap_err();
+            assert_eq!(refused.code, Code::ConsentNeeded, "{refused:?}");
+        }
         assert!(!lamp.requests().iter().any(|request| request.method.changes_things()), "{:?}", lamp.requests());
     });
 }
@@ -475,40 +485,75 @@ fn a_device_that_comes_later_appears_by_itself() {
     });
 }
 
+/// So many lamps, found and read.
+async fn lamps(count: usize) -> (House, Vec<simulator::Device>) {
+    let scenario = Scenario::of(std::iter::repeat_n(simulator::Kind::Lamp, count));
+    let house = House::start(server::Kind::Prosody, scenario).await;
+    let lamps: Vec<_> = house.simulated.devices().collect();
+    house.stage.home.start_search();
+    for lamp in &lamps {
+        let described = |device: &Device| device.lan.as_ref().is_some_and(|lan| lan.described);
+        device(&house.stage.home, lamp.di(), "found", described).await;
+    }
+    (house, lamps)
+}
+
+/// Sets these up, all in one go: how long it takes, and how many runs are at work at once, at most.
+async fn sets_up(home: &Home, devices: &[simulator::Device]) -> (Duration, usize) {
+    let choice = |one: &simulator::Device| OnboardChoice { id: one.di().to_owned(), allow_unencrypted: true };
+    let (began, mut most) = (std::time::Instant::now(), 0);
+    home.onboard(devices.iter().map(choice).collect()).await.unwrap();
+    let runs = until_within(home, "the end of all runs", Duration::from_secs(90), |snapshot| {
+        most = most.max(snapshot.runs.iter().filter(|run| run.state == RunState::Working).count());
+        snapshot.runs.iter().all(|run| !run.state.is_under_way()).then(|| snapshot.runs.clone())
+    })
+    .await;
+    let took = began.elapsed();
+    for one in devices {
+        let run = runs.iter().find(|run| run.id == one.di()).unwrap();
+        assert_eq!(run.state, RunState::Onboarded, "{run:#?}");
+    }
+    (took, most)
+}
+
 /// Sixteen are set up at once: a hundred slow devices take about as long as seven of them one after the other.
 #[test]
 fn a_hundred_slow_devices_are_set_up_side_by_side() {
     alone(async || {
         const DEVICES: usize = 100;
-        let house = House::start(server::Kind::Prosody, Scenario::of([simulator::Kind::Lamp; DEVICES])).await;
-        let home = &house.stage.home;
-        home.start_search();
-        let devices: Vec<_> = house.simulated.devices().collect();
-        for one in &devices {
-            device(home, one.di(), "found", |device| device.lan.as_ref().is_some_and(|lan| lan.described)).await;
-            one.slow(Duration::from_millis(250));
+        // With one of each dialect to measure by: the longer of both counts.
+        let (house, lamps) = lamps(2 + DEVICES).await;
+        for lamp in &lamps {
+            lamp.slow(Duration::from_millis(250));
         }
-        let choices = devices.iter().map(|one| OnboardChoice { id: one.di().to_owned(), allow_unencrypted: true });
-        let began = std::time::Instant::now();
-        home.onboard(choices.collect()).await.unwrap();
-        let mut alone = Duration::ZERO;
-        for one in &devices {
-            let run = until_within(home, "its end", Duration::from_secs(90), |snapshot| {
-                let run = snapshot.runs.iter().find(|run| run.id == one.di())?;
-                (!matches!(run.state, RunState::Queued | RunState::Working)).then(|| run.clone())
-            })
-            .await;
-            assert_eq!(run.state, RunState::Onboarded, "{run:#?}");
-            alone += run
-                .steps
-                .iter()
-                .filter_map(|step| step.elapsed_ms)
-                .map(u64::from)
-                .map(Duration::from_millis)
-                .sum::<Duration>();
+        let (measured, hundred) = lamps.split_at(2);
+        assert_ne!(measured[0].dialect(), measured[1].dialect());
+        let (one, _) = sets_up(&house.stage.home, measured).await;
+        let (all, most) = sets_up(&house.stage.home, hundred).await;
+        let _ = writeln!(std::io::stdout(), "one device in {one:?}, {DEVICES} in {all:?}, {most} at once");
+        assert_eq!(most, AT_ONCE);
+        let rounds = u32::try_from(DEVICES.div_ceil(AT_ONCE)).unwrap();
+        assert!(all < (one * rounds).mul_f64(1.5), "{DEVICES} in {all:?}, one in {one:?}");
+    });
+}
+
+/// Those that find a place at once wait for none of the others.
+#[test]
+fn devices_that_are_set_up_side_by_side_take_as_long_as_the_slowest() {
+    alone(async || {
+        let (house, lamps) = lamps(1 + AT_ONCE).await;
+        let (by_itself, others) = lamps.split_first().unwrap();
+        let slowest = others.iter().find(|one| one.dialect() == by_itself.dialect()).unwrap();
+        for lamp in others {
+            lamp.slow(Duration::from_millis(100));
         }
-        let together = began.elapsed();
-        let _ = writeln!(std::io::stdout(), "{DEVICES} devices in {together:?}, one after the other {alone:?}");
-        assert!(together < alone / 6, "{together:?} side by side, {alone:?} one by one");
+        for lamp in [by_itself, slowest] {
+            lamp.slow(Duration::from_millis(500));
+        }
+        let (one, _) = sets_up(&house.stage.home, std::slice::from_ref(by_itself)).await;
+        let (all, most) = sets_up(&house.stage.home, others).await;
+        let _ = writeln!(std::io::stdout(), "the slowest in {one:?}, {AT_ONCE} in {all:?}, {most} at once");
+        assert_eq!(most, AT_ONCE);
+        assert!(all < one.mul_f64(1.5), "{AT_ONCE} in {all:?}, the slowest in {one:?}");
     });
 }

@@ -15,7 +15,7 @@ use crate::{check, setup};
 /// The package of the end-to-end tests.
 const END_TO_END: &str = "tests";
 /// Beginnings of the names of those that run on a virtual desktop: they drive the window, or keep keys in the keyring.
-const ON_A_DESKTOP: [&str; 3] = ["window", "owned", "own_accounts"];
+const ON_A_DESKTOP: [&str; 2] = ["window", "own"];
 
 /// The command.
 pub(crate) fn run(tree: &Tree) -> Result<(), Failure> {

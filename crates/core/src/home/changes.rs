@@ -69,9 +69,15 @@ impl Changes {
     }
 }
 
-/// A batch may reach any resource.
+/// A batch may reach any resource; each Create makes a thing of its own.
 fn is_same_thing(one: &Href, other: &Href) -> bool {
-    one.path() == other.path() || batch::is_batch(one) || batch::is_batch(other)
+    let is_same = one.path() == other.path() || batch::is_batch(one) || batch::is_batch(other);
+    is_same && !creates(one) && !creates(other)
+}
+
+/// Whether this asks a collection for a new member (`oic.if.create`, OCF Core §7.6.3).
+fn creates(href: &Href) -> bool {
+    href.queries().any(|query| query == "if=oic.if.create")
 }
 
 #[cfg(test)]
@@ -120,6 +126,14 @@ mod tests {
         assert!(!is_overtaken(&fan) && !is_overtaken(&light));
         assert!(changes.begin(&all, Path::Lan));
         assert!(is_overtaken(&light) && !is_overtaken(&fan) && !changes.begin(&fan, Path::Xmpp));
+    }
+
+    #[test]
+    fn no_create_is_overtaken_by_another_one() {
+        let mut changes = Changes::default();
+        let [first, second, third] = [(); 3].map(|()| changes.queue(&href("/scenes?if=oic.if.create")));
+        assert!(changes.begin(&third, Path::Xmpp) && changes.begin(&first, Path::Xmpp));
+        assert!(changes.begin(&second, Path::Lan) && !is_overtaken(&first) && !is_overtaken(&third));
     }
 
     #[test]

@@ -125,10 +125,15 @@ impl Inner {
         another: bool,
     ) -> Result<Answer, Error> {
         let path = route.path();
+        let holds_password = self.holds_password(id, &request.href);
+        if request.method.changes_things() && matches!(route, Route::Lan(Place::Clear(_))) && holds_password {
+            // Consent is for one device and one run, and is written down there (RA-6).
+            let words = "an account goes to a device in the clear only when the device is set up, and that was allowed";
+            return Err(Error::new(Code::ConsentNeeded, words));
+        }
         if let (Route::Lan(place), true) = (route, request.method.changes_things()) {
             self.is_still_itself(id, place).await?;
         }
-        let holds_password = self.holds_password(id, &request.href);
         let most = self.config.request_deadline;
         let pace = self.state().device(id).map(|known| known.paths.pace(path)).unwrap_or_default();
         let deadline = match another && !request.method.changes_things() {

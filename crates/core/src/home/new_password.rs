@@ -14,6 +14,7 @@ use super::Inner;
 use super::at_server::{Opens, SERVER_DEADLINE};
 use super::devices::Known;
 use super::onboarding::Gift;
+use super::renewal::next_of;
 use super::ways::takes_accounts;
 use crate::error::{Code, Error};
 use crate::view::{Account, Knowers, OnboardChoice, Run};
@@ -47,13 +48,18 @@ impl Inner {
         self.state().is_at_rest()?;
         self.does_not_move()?;
         self.all_are_named(&choices, left_out)?;
-        self.change_at_server(&account, &old, &new).await?;
-        // Whatever happens from here on, none of them counts as set up before it got the new one.
-        let concerned: Vec<&str> =
-            choices.iter().map(|choice| choice.id.as_str()).chain(left_out.iter().map(String::as_str)).collect();
-        self.passwords.set(&account.jid, new).await;
-        if let Err(error) = self.store.password_changed(&concerned) {
-            tracing::warn!("that devices have an old password could not be written down: {error}");
+        // Kept before the server has it: whenever the program ends, whichever of the two opens the account is at hand.
+        self.passwords.set(&next_of(&account.jid), new.clone()).await;
+        match self.change_at_server(&account, &old, &new).await {
+            Ok(()) => self.adopt_next(&account, new).await,
+            Err(error) => {
+                match error.code {
+                    // Signing in finds out.
+                    Code::PasswordUnsure => self.connect().await,
+                    _ => drop(self.passwords.forget(&next_of(&account.jid)).await),
+                }
+                return Err(error);
+            }
         }
         self.connect().await;
         // What is online then is told first: a device's sign-in after that is one with the new password.

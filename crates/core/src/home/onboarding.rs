@@ -202,7 +202,7 @@ impl Inner {
         // Nothing that is allowed in the clear is of use where nothing goes in the clear.
         shown.consent &= channel == Channel::Clear;
         if whose == Whose::OwnRenewed {
-            match self.plan_renewal(&shown.run.id, &account).await {
+            match self.plan_renewal(&account).await {
                 Ok(renewal) => password = shown.renewal.insert(renewal).password.clone(),
                 Err(error) => return self.ended(shown, unready(error)).await,
             }
@@ -297,9 +297,7 @@ impl Inner {
                     Action::Send { ticket, via, mut request, secret } => {
                         let (inner, id, answers) = (self.clone(), id.clone(), answers.clone());
                         let (route, deadline) = match via {
-                            Via::Channel => {
-                                (shown.way.clone().and_then(|way| self.way_on(&id, way)), LAN_EXCHANGE)
-                            }
+                            Via::Channel => (shown.way.clone().and_then(|way| self.way_on(&id, way)), LAN_EXCHANGE),
                             Via::Xmpp => (self.way_to_identity(&shown.run), self.config.request_deadline),
                         };
                         tokio::spawn(async move {

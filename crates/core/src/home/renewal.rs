@@ -12,10 +12,10 @@ use std::sync::Arc;
 use homeward_protocol::onboarding::{Changed, LeftOnDevice};
 use homeward_protocol::secret::Secret;
 
-use super::Inner;
 use super::at_server::Opens;
 use super::device_account::random_password;
 use super::onboarding::{Gift, left_by};
+use super::{Inner, recalled};
 use crate::error::{Code, Error};
 use crate::view::{Account, Keyring, OnboardChoice, Run, RunState, Whose};
 
@@ -51,7 +51,7 @@ impl Inner {
     ///
     /// # Errors
     /// [`Code::PasswordMissing`], [`Code::PasswordUnsure`], [`Code::KeyringUnavailable`].
-    pub(super) async fn plan_renewal(&self, id: &str, account: &Account) -> Result<Renewal, Error> {
+    pub(super) async fn plan_renewal(&self, account: &Account) -> Result<Renewal, Error> {
         let present = self.present_password(account).await?;
         let password = random_password();
         if let Keyring::Unavailable { details } = self.passwords.set(&next_of(&account.jid), password.clone()).await {
@@ -59,7 +59,7 @@ impl Inner {
             return Err(Error::new(Code::KeyringUnavailable, words).with_details(details));
         }
         // Whatever happens from here on, it does not count as set up before it was seen with the account's password.
-        self.store.password_changed(&[id])?;
+        self.store.password_changed(&account.jid)?;
         Ok(Renewal { account: account.clone(), password, present, failed: None })
     }
 
@@ -71,7 +71,7 @@ impl Inner {
             changed = Err(Error::new(Code::OldPasswordWorks, "the server takes the old password still"));
         }
         let Err(error) = changed else {
-            self.adopt_password(account, password.clone()).await;
+            self.adopt_next(account, password.clone()).await;
             return Changed::Yes;
         };
         let words = error.details.clone();
@@ -98,23 +98,38 @@ impl Inner {
         }
     }
 
-    /// The password of a device's account: where a change was cut short, the one that the server has.
+    /// The password of an account: where a change was cut short, the one that the server has.
     ///
     /// # Errors
     /// [`Code::PasswordMissing`]; [`Code::PasswordUnsure`]: a change was cut short, and the server cannot be asked.
     pub(super) async fn present_password(&self, account: &Account) -> Result<Secret, Error> {
         let kept = self.gift_of(account.clone()).await?.password;
         let Some(next) = self.passwords.get(&next_of(&account.jid)).await else { return Ok(kept) };
-        let present = match self.opens(account, &next).await {
-            Opens::Yes => next,
-            Opens::No => kept,
+        match self.opens(account, &next).await {
+            Opens::Yes => {
+                self.adopt_next(account, next.clone()).await;
+                Ok(next)
+            }
+            Opens::No => {
+                self.passwords.forget(&next_of(&account.jid)).await;
+                Ok(kept)
+            }
             Opens::Unknown => {
                 let words = format!("which password {} has is not known, and its server cannot be asked", account.jid);
-                return Err(Error::new(Code::PasswordUnsure, words));
+                Err(Error::new(Code::PasswordUnsure, words))
             }
-        };
-        self.adopt_password(account, present.clone()).await;
-        Ok(present)
+        }
+    }
+
+    /// The account has this password now. None of its devices counts as set up before it got that.
+    pub(super) async fn adopt_next(&self, account: &Account, password: Secret) {
+        match self.store.password_changed(&account.jid) {
+            Ok(entries) => {
+                entries.iter().for_each(|entry| self.state().set_given(&entry.id, recalled::credential(entry)))
+            }
+            Err(error) => tracing::warn!("that devices have an old password could not be written down: {error}"),
+        }
+        self.adopt_password(account, password).await;
     }
 
     async fn adopt_password(&self, account: &Account, password: Secret) {

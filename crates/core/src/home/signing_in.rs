@@ -9,6 +9,7 @@ use homeward_xmpp::Hash;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use super::renewal::next_of;
 use super::{Inner, account};
 use crate::error::{Code, Error};
 use crate::store::Which;
@@ -51,7 +52,10 @@ impl Inner {
 
     /// Whether its password is at hand, and if so, how to sign in.
     async fn with_password(&self, account: Account) -> (Account, Result<homeward_xmpp::Account, Error>) {
-        let password = self.password(&account.jid).await;
+        let password = match self.present_password(&account).await {
+            Err(error) if error.code == Code::PasswordUnsure => self.password(&account.jid).await,
+            present => present.ok(),
+        };
         let account = Account { has_password: password.is_some(), ..account };
         let signing_in = match password {
             None => Err(Error::new(Code::PasswordMissing, format!("no password of {} is at hand", account.jid))),
@@ -137,6 +141,7 @@ impl Inner {
         self.store.clear_account(Which::House)?;
         self.lines.house().use_account(None);
         let keyring = self.passwords.forget(&account.jid).await;
+        self.passwords.forget(&next_of(&account.jid)).await;
         self.own_accounts.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
         {
             let mut state = self.state();

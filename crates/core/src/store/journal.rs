@@ -177,12 +177,15 @@ impl Store {
         })
     }
 
-    /// Notes that the account's password is another now than the one that these devices were given.
+    /// Notes that this account's password is another now than the one that devices were given, or may be; returns them.
     ///
     /// # Errors
     /// `StoreFailed`.
-    pub(crate) fn password_changed(&self, ids: &[&str]) -> Result<(), Error> {
-        ids.iter().try_for_each(|id| self.change_run(id, |entry| entry.outdated = true))
+    pub(crate) fn password_changed(&self, jid: &str) -> Result<Vec<JournalEntry>, Error> {
+        let concerned = self.runs()?.into_iter().filter(|entry| entry.jid == jid);
+        let concerned: Vec<_> = concerned.map(|entry| JournalEntry { outdated: true, ..entry }).collect();
+        concerned.iter().try_for_each(|entry| self.change_run(&entry.id, |entry| entry.outdated = true))?;
+        Ok(concerned)
     }
 
     /// Notes that this device's password is the account's again.
@@ -402,7 +405,11 @@ mod tests {
         let folder = Folder::new();
         let store = Store::open(folder.path()).unwrap();
         store.begin_run(&entry()).unwrap();
-        store.password_changed(&["a", "nobody"]).unwrap();
+        store
+            .begin_run(&JournalEntry { id: "b".to_owned(), jid: "other@hearth.example".to_owned(), ..entry() })
+            .unwrap();
+        store.password_changed(&entry().jid).unwrap();
+        assert!(!store.run("b").unwrap().unwrap().outdated, "its account is another");
         store.run_ended("a", LeftOnDevice::NewAccount, false).unwrap();
         assert!(store.run("a").unwrap().unwrap().outdated);
         store.run_ended("a", LeftOnDevice::NewAccount, true).unwrap();

@@ -83,7 +83,10 @@ fn where_the_server_refuses_the_device_gets_the_present_one_back() {
 fn one_that_does_not_tell_its_account_gets_the_present_password_back_too() {
     let Target { address, port, jid, .. } = plan().target;
     let mut run = Run::new(Plan { password: Password::Changes, ours: vec![own(&jid, "former")], ..plan() });
-    run.ok(json!({"address": address, "port": port, "status": "Connected"})).refused(403, "").ok(json!({})).ok(json!({}));
+    run.ok(json!({"address": address, "port": port, "status": "Connected"}))
+        .refused(403, "")
+        .ok(json!({}))
+        .ok(json!({}));
     run.gets(Input::PasswordChanged(Changed::No { words: None }));
     body_is(&run, PRESENT);
     run.ok(json!({}));
