@@ -516,7 +516,8 @@ async fn sets_up(home: &Home, devices: &[simulator::Device]) -> (Duration, usize
     (took, most)
 }
 
-/// Sixteen are set up at once: a hundred slow devices take about as long as seven of them one after the other.
+/// Sixteen are set up at once. On two cores, a hundred sign-ins, each with its TLS, cost more than the devices' slowness: so the
+/// time proves less than the count.
 #[test]
 fn a_hundred_slow_devices_are_set_up_side_by_side() {
     alone(async || {
@@ -532,8 +533,7 @@ fn a_hundred_slow_devices_are_set_up_side_by_side() {
         let (all, most) = sets_up(&house.stage.home, hundred).await;
         let _ = writeln!(std::io::stdout(), "one device in {one:?}, {DEVICES} in {all:?}, {most} at once");
         assert_eq!(most, AT_ONCE);
-        let rounds = u32::try_from(DEVICES.div_ceil(AT_ONCE)).unwrap();
-        assert!(all < (one * rounds).mul_f64(1.5), "{DEVICES} in {all:?}, one in {one:?}");
+        assert!(all < one * u32::try_from(DEVICES / 6).unwrap(), "{DEVICES} in {all:?}, one in {one:?}");
     });
 }
 
@@ -548,12 +548,12 @@ fn devices_that_are_set_up_side_by_side_take_as_long_as_the_slowest() {
             lamp.slow(Duration::from_millis(100));
         }
         for lamp in [by_itself, slowest] {
-            lamp.slow(Duration::from_millis(500));
+            lamp.slow(Duration::from_millis(1_500));
         }
         let (one, _) = sets_up(&house.stage.home, std::slice::from_ref(by_itself)).await;
         let (all, most) = sets_up(&house.stage.home, others).await;
         let _ = writeln!(std::io::stdout(), "the slowest in {one:?}, {AT_ONCE} in {all:?}, {most} at once");
         assert_eq!(most, AT_ONCE);
-        assert!(all < one.mul_f64(1.5), "{AT_ONCE} in {all:?}, the slowest in {one:?}");
+        assert!(all < one * 2, "{AT_ONCE} in {all:?}, the slowest in {one:?}");
     });
 }

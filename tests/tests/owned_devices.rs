@@ -432,6 +432,34 @@ fn over_a_network_that_loses_every_tenth_datagram_a_device_is_taken_over_too() {
 }
 
 #[test]
+fn one_whose_datagrams_come_twice_and_in_reversed_order_is_taken_over_set_up_and_controlled() {
+    for method in [TakeoverMethod::Pin, TakeoverMethod::JustWorks] {
+        alone(async || {
+            let (house, lock) = LockHouse::new().await;
+            let home = house.home();
+            lock.duplicates_datagrams(true).reorders_datagrams(true);
+            let id = if method == TakeoverMethod::Pin {
+                house.owns(&lock).await
+            } else {
+                lock.offers(&[0]);
+                house.finds(&lock).await;
+                let former = lock.di_now();
+                home.take_over(&former, None).unwrap();
+                let ended = ended(home, &former).await;
+                assert_eq!(ended.method, method);
+                let TakeoverState::Owned { new_id } = ended.state else { panic!("{ended:#?}") };
+                new_id
+            };
+            assert_eq!(id, lock.di_now());
+            home.onboard(vec![OnboardChoice { id: id.clone(), allow_unencrypted: false }]).await.unwrap();
+            let run = run_ended(home, &id).await;
+            assert_eq!(run.state, RunState::Onboarded, "{run:#?}");
+            obeys(home, &lock).await;
+        });
+    }
+}
+
+#[test]
 fn a_backup_moves_the_devices_to_another_computer_and_back() {
     alone(async || {
         let (house, lock) = LockHouse::new().await;

@@ -24,6 +24,7 @@ pub const HELP: &str = r#"Standard input takes one knob a line, and answers each
   slow {ms}                signs-in-slowly {ms}
   reports-error {reason}
   loses-next {datagrams}   loses-next-answers {datagrams}   loses {percent, seed}
+  duplicates-datagrams {on}                      reorders-datagrams {on}
   swallows-next-answers {answers}
   shows-credentials {on}   answers-updates-with-value {on}   confirms-multicast {on}   forgets-blocks {on}
   ignores-observe {on}     forgets-request-ids {on}          takes-one-session {on}    takes-blocks-up-to {bytes}
@@ -60,6 +61,8 @@ enum Knob {
     LosesNext { datagrams: u32 },
     LosesNextAnswers { datagrams: u32 },
     Loses { percent: u8, seed: u64 },
+    DuplicatesDatagrams { on: bool },
+    ReordersDatagrams { on: bool },
     SwallowsNextAnswers { answers: u32 },
     ShowsCredentials { on: bool },
     AnswersUpdatesWithValue { on: bool },
@@ -156,6 +159,8 @@ fn turn(device: &Device, knob: Knob) -> Result<Reply, String> {
         Knob::LosesNext { datagrams } => device.loses_next(datagrams),
         Knob::LosesNextAnswers { datagrams } => device.loses_next_answers(datagrams),
         Knob::Loses { percent, seed } => device.loses(percent, seed),
+        Knob::DuplicatesDatagrams { on } => device.duplicates_datagrams(on),
+        Knob::ReordersDatagrams { on } => device.reorders_datagrams(on),
         Knob::SwallowsNextAnswers { answers } => device.swallows_next_answers(answers),
         Knob::ShowsCredentials { on } => device.shows_credentials(on),
         Knob::AnswersUpdatesWithValue { on } => device.answers_updates_with_value(on),

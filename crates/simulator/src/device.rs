@@ -239,6 +239,17 @@ impl Device {
         self.turn(|knobs| knobs.loss = Loss { percent, dice, ..Loss::default() })
     }
 
+    /// Whether each datagram that it sends is sent twice, in the clear and over DTLS.
+    pub fn duplicates_datagrams(&self, duplicates: bool) -> &Self {
+        self.turn(|knobs| knobs.duplicates = duplicates)
+    }
+
+    /// Whether its flights of DTLS leave in reversed order: each record in a datagram of its own, the last first. In
+    /// the clear each datagram is by itself, and has no order to be changed.
+    pub fn reorders_datagrams(&self, reorders: bool) -> &Self {
+        self.turn(|knobs| knobs.reorders = reorders)
+    }
+
     /// Hears requests and leaves them undone and without an answer, over both paths. It stays signed in.
     pub fn stops_answering(&self) -> &Self {
         self.turn(|knobs| knobs.silent = true)

@@ -67,6 +67,10 @@ pub(crate) struct Knobs {
     /// The largest IBB block that is agreed to, in bytes.
     pub(crate) largest_block: u16,
     pub(crate) loss: Loss,
+    /// Whether each datagram is sent twice.
+    pub(crate) duplicates: bool,
+    /// Whether the records of a flight leave one by one, the last first.
+    pub(crate) reorders: bool,
 }
 
 impl Default for Knobs {
@@ -89,6 +93,8 @@ impl Default for Knobs {
             takes_one_session: false,
             largest_block: u16::MAX,
             loss: Loss::default(),
+            duplicates: false,
+            reorders: false,
         }
     }
 }
@@ -108,6 +114,12 @@ impl Knobs {
             }
         }
         Some(told)
+    }
+
+    /// How often the datagram that leaves now is sent. Each copy may be lost by itself.
+    pub(crate) fn copies(&mut self) -> usize {
+        let copies = if self.duplicates { 2 } else { 1 };
+        (0..copies).filter(|_| !self.loss.takes_outgoing()).count()
     }
 }
 
@@ -167,6 +179,16 @@ mod tests {
         assert_ne!(run(7), run(8));
         let lost = run(7).iter().filter(|lost| **lost).count();
         assert!((30..=90).contains(&lost), "{lost} of 200");
+    }
+
+    #[test]
+    fn a_doubled_datagram_is_lost_copy_by_copy() {
+        let mut knobs = Knobs::default();
+        assert_eq!(knobs.copies(), 1);
+        knobs.duplicates = true;
+        assert_eq!(knobs.copies(), 2);
+        knobs.loss.next_out = 3;
+        assert_eq!([knobs.copies(), knobs.copies(), knobs.copies()], [0, 1, 2]);
     }
 
     #[test]

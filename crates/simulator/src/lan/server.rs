@@ -1,7 +1,7 @@
 //! A CoAP server (RFC 7252, 7641, 7959) for one device.
 //!
-//! Scope: reading and sending datagrams, loss, confirmable messages of its own, notifications. Requests are in
-//! `questions`. Non-scope: what the resources are.
+//! Scope: reading and sending datagrams, losing and doubling them, confirmable messages of its own, notifications.
+//! Requests are in `questions`. Non-scope: what the resources are.
 
 use std::hash::{Hash, Hasher};
 use std::net::SocketAddr;
@@ -201,13 +201,13 @@ impl Server {
             return;
         }
         let to = to.at;
-        if self.unit.state().knobs.loss.takes_outgoing() {
-            return;
-        }
+        let copies = self.unit.state().knobs.copies();
         let Some(socket) = self.sockets.own(to) else { return };
-        // A full buffer loses it, as the network may.
-        if let Err(error) = socket.try_send_to(bytes, to) {
-            tracing::debug!("{}: nothing sent to {to}: {error}", self.unit.identity.key);
+        for _ in 0..copies {
+            // A full buffer loses it, as the network may.
+            if let Err(error) = socket.try_send_to(bytes, to) {
+                tracing::debug!("{}: nothing sent to {to}: {error}", self.unit.identity.key);
+            }
         }
     }
 

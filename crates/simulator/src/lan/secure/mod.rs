@@ -152,8 +152,15 @@ impl Port {
     fn flush(&mut self, peer: SocketAddr) {
         let Some((session, _)) = self.sessions.get_mut(&peer) else { return };
         let Some(socket) = self.sockets.of(peer) else { return };
-        while let Some(datagram) = session.outgoing() {
-            if !self.server.unit.state().knobs.loss.takes_outgoing() {
+        let mut flight: Vec<Vec<u8>> = std::iter::from_fn(|| session.outgoing()).collect();
+        if self.server.unit.state().knobs.reorders {
+            // One datagram has room for all of most flights: its records have to part first.
+            flight = flight.iter().flat_map(|datagram| session::records(datagram)).collect();
+            flight.reverse();
+        }
+        for datagram in flight {
+            let copies = self.server.unit.state().knobs.copies();
+            for _ in 0..copies {
                 // A full buffer loses it, as the network may.
                 let _ = socket.try_send_to(&datagram, peer);
             }

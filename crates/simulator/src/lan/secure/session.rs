@@ -26,8 +26,10 @@ const WAITING: usize = 32;
 /// A handshake record, a ClientHello (RFC 6347 §4.1, RFC 5246 §7.4).
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
+/// The length of a record's head. Its last two bytes tell how long the rest is.
+const HEAD: usize = 13;
 /// Where the handshake's type is in a record.
-const TYPE_AT: usize = 13;
+const TYPE_AT: usize = HEAD;
 
 /// What came of a datagram.
 pub(super) enum Event {
@@ -40,6 +42,19 @@ pub(super) enum Event {
 /// Whether a datagram may begin a session.
 pub(super) fn begins_one(datagram: &[u8]) -> bool {
     datagram.first() == Some(&HANDSHAKE) && datagram.get(TYPE_AT) == Some(&CLIENT_HELLO)
+}
+
+/// The records of a datagram, each by itself. What cannot be read stays together.
+pub(super) fn records(mut datagram: &[u8]) -> Vec<Vec<u8>> {
+    let mut records = Vec::new();
+    while !datagram.is_empty() {
+        let length = datagram.get(HEAD - 2..HEAD).and_then(|two| two.try_into().ok().map(u16::from_be_bytes));
+        let end = length.map_or(datagram.len(), |length| HEAD + usize::from(length));
+        let (record, rest) = datagram.split_at_checked(end).unwrap_or((datagram, &[]));
+        records.push(record.to_vec());
+        datagram = rest;
+    }
+    records
 }
 
 /// A session with one peer.
@@ -255,5 +270,28 @@ impl Write for Datagrams {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record that holds so many bytes.
+    fn record(length: u16) -> Vec<u8> {
+        let mut record = vec![HANDSHAKE; HEAD - 2];
+        record.extend(length.to_be_bytes());
+        record.extend(vec![0; length.into()]);
+        record
+    }
+
+    #[test]
+    fn a_datagram_parts_into_its_records() {
+        let three = [record(1), record(300), record(0)];
+        assert_eq!(records(&three.concat()), three);
+        let cut = [&record(2)[..], &record(7)[..15]].concat();
+        assert_eq!(records(&cut), [&record(2)[..], &record(7)[..15]]);
+        assert_eq!(records(&[HANDSHAKE; 5]), [[HANDSHAKE; 5]]);
+        assert!(records(&[]).is_empty());
     }
 }

@@ -9,6 +9,8 @@ use super::Asker;
 
 /// Our choice: rules that a device keeps.
 const MOST_RULES: usize = 64;
+/// The wildcard: all but the configuration. No path, for those begin with a slash.
+const EVERYTHING: &str = "*";
 
 /// The rules of one device; none: nobody may do anything.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,7 +57,8 @@ impl Rules {
                 Method::Post => rule.permission & needed != 0,
                 _ => rule.permission & needed == needed,
             };
-            meant && right && rule.hrefs.iter().any(|href| href == path)
+            let is_any = |href: &str| href == EVERYTHING && !path.starts_with("/oic/sec");
+            meant && right && rule.hrefs.iter().any(|href| href == path || is_any(href))
         })
     }
 
@@ -81,11 +84,15 @@ impl Rules {
                 Subject::AnybodyInTheClear => json!({"conntype": "anon-clear"}),
                 Subject::Known(subject) => json!({"uuid": subject.to_string()}),
             };
-            let resources: Vec<Value> = rule.hrefs.iter().map(|href| json!({"href": href})).collect();
+            let resources: Vec<Value> = rule.hrefs.iter().map(|href| json!({ key(href): href })).collect();
             json!({"subject": subject, "resources": resources, "permission": rule.permission})
         };
         self.0.iter().map(rule).collect()
     }
+}
+
+fn key(href: &str) -> &'static str {
+    if href == EVERYTHING { "wc" } else { "href" }
 }
 
 fn read(rule: &Value) -> Option<Rule> {
@@ -98,7 +105,11 @@ fn read(rule: &Value) -> Option<Rule> {
         }
     };
     let hrefs = rule.get("resources")?.as_array()?.iter();
-    let hrefs = hrefs.map(|one| one.get("href")?.as_str().map(str::to_owned)).collect::<Option<_>>()?;
+    let href = |one: &Value| match one.get("wc") {
+        Some(wildcard) => wildcard.as_str().filter(|wildcard| *wildcard == EVERYTHING).map(str::to_owned),
+        None => one.get("href")?.as_str().map(str::to_owned),
+    };
+    let hrefs = hrefs.map(href).collect::<Option<_>>()?;
     Some(Rule { subject, hrefs, permission: rule.get("permission")?.as_u64()? })
 }
 
@@ -127,5 +138,10 @@ mod tests {
             "to observe is a right of its own"
         );
         assert_eq!(rules.shown().as_array().unwrap().len(), 2);
+        rules.add(&json!({"aclist2": [{"subject": subject, "resources": [{"wc": "*"}], "permission": 31}]})).unwrap();
+        let may = |asker, path| rules.let_through(asker, Method::Get, false, path);
+        assert!(may(Asker::Known(owner), "/light") && !may(Asker::Known(owner), "/oic/sec/cred"));
+        assert!(!may(Asker::Known(other), "/light"));
+        assert_eq!(rules.shown()[2]["resources"], json!([{"wc": "*"}]));
     }
 }
