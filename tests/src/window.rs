@@ -1,24 +1,30 @@
 //! The real window, driven through WebDriver: tauri-driver, WebKitWebDriver, the app's own program.
 //!
-//! Scope: starting and ending it, finding things by their `data-test` names, waiting, pictures, axe-core. Non-scope: what
-//! is to be seen. Needs a display: `cargo xtask desktop COMMAND…` brings a virtual one. Each window has a session bus and a
-//! keyring to itself, because on one bus there is one app, and it remembers passwords.
+//! Scope: starting and ending it, finding things by their `data-test` names, waiting, pictures, axe-core, looking for
+//! secrets in what it left behind. Non-scope: what is to be seen. Needs a display: `cargo xtask desktop COMMAND…`
+//! brings a virtual one. Each window has a session bus and a keyring to itself, because on one bus there is one app,
+//! and it remembers passwords.
 
+use std::fs::DirEntry;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
 use serde_json::{Value, json};
 use thirtyfour::error::WebDriverResult;
 use thirtyfour::{By, Capabilities, Key, TimeoutConfiguration, WebDriver, WebElement};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::peer::PATIENCE;
-use crate::{program, workspace};
+use crate::{program, secrets, workspace};
 
 /// How often the window is looked at while waiting: WebDriver tells nothing by itself.
 const LOOK: Duration = Duration::from_millis(25);
+
+/// How much of the end of the log a failure shows, in bytes.
+const SHOWN: usize = 16 * 1024;
 
 /// Unlocks the keyring of a person who has just logged in, then becomes the command.
 const LOG_IN: &str =
@@ -59,21 +65,25 @@ pub struct Window {
 /// tauri-driver otherwise.
 struct Bridge {
     child: Child,
+    /// What the app logs, and what the drivers say; of all starts at this desk.
     output: PathBuf,
+    /// The app's state.
+    home: Option<PathBuf>,
+    /// What else the app and the web engine write: profile, keyring, settings.
+    folders: [PathBuf; 2],
 }
 
 impl Drop for Bridge {
     fn drop(&mut self) {
-        let group = i32::try_from(self.child.id()).ok().and_then(rustix::process::Pid::from_raw);
-        let Some(group) = group else { return };
+        let Some(group) = self.group() else { return };
         // It may have ended by itself.
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+        let _ = kill_process_group(group, Signal::TERM);
         let _ = self.child.wait();
         // The app has to be gone before another takes its place; nothing tells when a whole group has ended.
         let end = std::time::Instant::now() + Duration::from_secs(3);
-        while rustix::process::test_kill_process_group(group).is_ok() {
+        while test_kill_process_group(group).is_ok() {
             if std::time::Instant::now() > end {
-                let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+                let _ = kill_process_group(group, Signal::KILL);
                 return;
             }
             std::thread::sleep(LOOK);
@@ -100,7 +110,7 @@ impl Bridge {
             command.env(name, folder);
         }
         let output = desk.join("output.txt");
-        let file = std::fs::File::create(&output).expect("a writable folder");
+        let file = std::fs::File::options().create(true).append(true).open(&output).expect("a writable folder");
         let built = workspace().join("target/tools/bin/tauri-driver");
         command.arg(if built.exists() { built } else { PathBuf::from("tauri-driver") });
         command.args(["--port", &port.to_string(), "--native-port", &free_port().to_string()]);
@@ -112,13 +122,37 @@ impl Bridge {
         for name in ["HOMEWARD_HOME", "HOMEWARD_INTERFACES", "HOMEWARD_PASSWORD"] {
             command.env_remove(name);
         }
+        // All that it could ever log: no secret may be in it.
+        command.env("HOMEWARD_LOG", "trace");
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         let child = command.spawn().unwrap_or_else(|error| panic!("tauri-driver: {error}; see `cargo xtask setup`"));
-        Bridge { child, output }
+        let home = environment.iter().find(|(name, _)| *name == "HOMEWARD_HOME").map(|(_, home)| PathBuf::from(home));
+        Bridge { child, output, home, folders: [desk.join("data"), desk.join("config")] }
     }
 
+    /// The end of what was said.
     fn said(&self) -> String {
-        std::fs::read_to_string(&self.output).unwrap_or_default()
+        let said = std::fs::read(&self.output).unwrap_or_default();
+        String::from_utf8_lossy(&said[said.len().saturating_sub(SHOWN)..]).into_owned()
+    }
+
+    fn group(&self) -> Option<Pid> {
+        i32::try_from(self.child.id()).ok().and_then(Pid::from_raw)
+    }
+
+    /// The command lines of all that it started and that still runs, the app and the web engine among them.
+    fn command_lines(&self) -> String {
+        let group = self.child.id().to_string();
+        // One that has ended meanwhile has none any more.
+        let line = |process: DirEntry| {
+            let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+            // After the name, which may hold anything: state, parent, group (proc(5)).
+            let ours = stat.rsplit_once(')')?.1.split_whitespace().nth(2) == Some(group.as_str());
+            let line = ours.then(|| std::fs::read(process.path().join("cmdline")).ok())??;
+            Some(String::from_utf8_lossy(&line).replace('\0', " "))
+        };
+        let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
+        processes.filter_map(line).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -169,6 +203,27 @@ impl Window {
         if let Some(bridge) = self.bridge.take() {
             tokio::task::block_in_place(|| drop(bridge));
         }
+    }
+
+    /// Ends the app. None of these secrets is in any file that it or the web engine wrote, in its log, or in a command
+    /// line of its session.
+    ///
+    /// # Panics
+    /// When one is; or when there was nothing to look at: no file of the app's state or of its desk, no command line of
+    /// the app, or no log of it.
+    pub async fn quits_without_a_trace_of(&mut self, secrets: &[&[u8]]) {
+        let bridge = self.bridge.as_ref().expect("open until it is closed");
+        let (output, home, folders) = (bridge.output.clone(), bridge.home.clone(), bridge.folders.clone());
+        let commands = bridge.command_lines();
+        self.quits().await;
+        let app = format!("{} ", program("homeward").display());
+        assert!(commands.lines().any(|line| line.starts_with(&app)), "the app is not among:\n{commands}");
+        let log = std::fs::read(&output).unwrap_or_else(|error| panic!("{}: {error}", output.display()));
+        let log = String::from_utf8_lossy(&log);
+        assert!(log.contains("TRACE") || log.contains("DEBUG"), "the app logged nothing:\n{log}");
+        let said = [("the log", &*log), ("the command lines", &*commands)];
+        secrets::are_nowhere(secrets, &home.expect("a home of its own"), &said);
+        secrets::are_nowhere_in(secrets, &folders.each_ref().map(PathBuf::as_path), &[]);
     }
 
     /// Gives the window this size, in pixels, and waits until its content has it.

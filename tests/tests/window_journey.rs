@@ -6,7 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use homeward_simulator::{Kind, Scenario};
 use homeward_tests::alone;
 use homeward_tests::journey::Journey;
-use homeward_tests::server::{self, Server};
+use homeward_tests::server::{self, PASSWORD, Server};
 use homeward_tests::window::Scheme;
 use serde_json::json;
 use xtask::servers::Options;
@@ -160,6 +160,7 @@ fn the_password_is_changed_for_all_and_the_account_taken_back_from_one() {
         journey.window.clicks("take-back-go").await;
         journey.window.attribute("security-account", "data-is", "none").await;
         assert_eq!(held(&lamp), "");
+        journey.window.quits_without_a_trace_of(&[PASSWORD.as_bytes(), new.as_bytes()]).await;
         journey.ends().await;
     });
 }

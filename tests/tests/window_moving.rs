@@ -1,13 +1,13 @@
 //! The house moves to another account, in the real window: begun in the settings, one device that fails and then moves, the
 //! program closed half way and gone on with, finished with the old account deleted. Every screen is looked at: what stands in
-//! it has to be accessible.
+//! it has to be accessible. No password is left anywhere.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use homeward_protocol::crudn::Status;
 use homeward_simulator::{Kind, Scenario};
 use homeward_tests::alone;
 use homeward_tests::journey::Journey;
-use homeward_tests::server::{self, Server};
+use homeward_tests::server::{self, PASSWORD, Server};
 use homeward_tests::window::Scheme;
 use xtask::servers::Options;
 
@@ -75,6 +75,7 @@ async fn story(scheme: Scheme, width: u32, height: u32) {
     journey.window.sees("settings-account").await;
     assert!(journey.window.words().await.contains(&next));
     journey.looks("move-over").await;
+    journey.window.quits_without_a_trace_of(&[PASSWORD.as_bytes(), NEXT_PASSWORD.as_bytes()]).await;
     journey.ends().await;
 }
 

@@ -1,17 +1,20 @@
 //! A lamp gets an account of its own, in the real window, and is shut out when it is lost. Every screen is looked at: what
-//! stands in it has to be accessible.
+//! stands in it has to be accessible. No password is left anywhere.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use homeward_simulator::{Device, Kind, Scenario};
 use homeward_tests::alone;
 use homeward_tests::journey::Journey;
-use homeward_tests::server::{self, Server};
+use homeward_tests::server::{self, PASSWORD, Server};
 use homeward_tests::window::Scheme;
-use serde_json::Value;
 use xtask::servers::Options;
 
-fn held(lamp: &Device) -> Option<Value> {
-    lamp.value(lamp.user_href().unwrap().as_str())
+/// The password that it holds.
+fn held(lamp: &Device) -> Vec<u8> {
+    let user = lamp.value(lamp.user_href().unwrap().as_str()).unwrap();
+    STANDARD.decode(user["credential"].as_str().unwrap()).unwrap()
 }
 
 async fn story(scheme: Scheme, width: u32, height: u32) {
@@ -40,7 +43,8 @@ async fn story(scheme: Scheme, width: u32, height: u32) {
     journey.window.attribute(&format!("run-{}", lamp.di()), "data-is", "onboarded").await;
     journey.looks("own-rotated").await;
     assert_eq!(lamp.jid(), jid, "the account is the same");
-    assert_ne!(held(&lamp), before, "its password is another");
+    let after = held(&lamp);
+    assert_ne!(after, before, "its password is another");
     journey.window.goes_to("#/settings").await;
     journey.window.sees("rotate-all").await;
     journey.looks("own-settings").await;
@@ -52,6 +56,7 @@ async fn story(scheme: Scheme, width: u32, height: u32) {
     journey.window.clicks("shut-out-go").await;
     journey.window.loses("shut-out-dialog").await;
     lamp.wait_for_status("Error").await.unwrap();
+    journey.window.quits_without_a_trace_of(&[PASSWORD.as_bytes(), &before, &after]).await;
     journey.ends().await;
 }
 
@@ -82,6 +87,8 @@ async fn at_hand(scheme: Scheme) {
     journey.window.loses("at-hand-dialog").await;
     journey.window.attribute(&run, "data-is", "onboarded").await;
     assert!(lamp.jid().unwrap().starts_with(&format!("{jid}/")), "{:?}", lamp.jid());
+    assert_eq!(held(&lamp), OWN_PASSWORD.as_bytes());
+    journey.window.quits_without_a_trace_of(&[PASSWORD.as_bytes(), OWN_PASSWORD.as_bytes()]).await;
     journey.ends().await;
 }
 

@@ -1,6 +1,6 @@
 //! A secured lock becomes the person's, in the real window: stopped, with a wrong PIN, with the right one; then set up, and
 //! given up; then by Just Works. Somebody else's stays theirs. Every screen is looked at: what stands in it has to be
-//! accessible.
+//! accessible. No PIN, no key and no password is left anywhere.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::time::Duration;
@@ -9,6 +9,7 @@ use homeward_protocol::crudn::Status;
 use homeward_simulator::{Kind, Scenario, Security};
 use homeward_tests::alone;
 use homeward_tests::journey::Journey;
+use homeward_tests::server::PASSWORD;
 use homeward_tests::window::Scheme;
 
 async fn story(scheme: Scheme, width: u32, height: u32) {
@@ -56,7 +57,8 @@ async fn story(scheme: Scheme, width: u32, height: u32) {
     lock.accepts("/oic/sec/cred").slow(Duration::from_millis(400));
     journey.window.clicks("take-over-again").await;
     journey.window.sees("take-over-pin").await;
-    journey.window.writes("take-over-pin-field", &lock.pin().unwrap()).await;
+    let next_pin = lock.pin().unwrap();
+    journey.window.writes("take-over-pin-field", &next_pin).await;
     journey.window.clicks("take-over-pin-go").await;
     journey.window.sees("take-over-going").await;
     journey.looks("takeover-going").await;
@@ -67,6 +69,7 @@ async fn story(scheme: Scheme, width: u32, height: u32) {
 
     let id = lock.di_now();
     assert_ne!(id, former);
+    let key = lock.owner_key().unwrap();
     journey.window.attribute(&format!("found-{id}"), "data-is", "ready").await;
     journey.window.clicks("devices-next").await;
     journey.window.sees(&format!("plan-{id}")).await;
@@ -103,6 +106,10 @@ async fn story(scheme: Scheme, width: u32, height: u32) {
     journey.window.sees("take-over-done").await;
     journey.window.clicks("take-over-done").await;
     journey.window.attribute("security-lan", "data-is", "ours").await;
+    let next_key = lock.owner_key().unwrap();
+    assert_ne!(key, next_key);
+    let secrets = [PASSWORD.as_bytes(), pin.as_bytes(), next_pin.as_bytes(), &key[..], &next_key[..]];
+    journey.window.quits_without_a_trace_of(&secrets).await;
     journey.ends().await;
 }
 
