@@ -476,7 +476,8 @@ fn a_backup_moves_the_devices_to_another_computer_and_back() {
         );
         house.home().close().await;
 
-        // Another computer: another folder. (Its keyring is the same here; the device is not known to be ours before.)
+        // Another computer: another folder, and a keyring without the device's key.
+        forgets_key_of(&id).await;
         let folder = tempfile::tempdir().unwrap();
         let there = open_home(folder.path().to_owned(), |_| ()).await;
         let wrong = there.restore_backup(&file, Secret::new("seven small words are few.")).await.unwrap_err();
@@ -489,6 +490,18 @@ fn a_backup_moves_the_devices_to_another_computer_and_back() {
         assert_eq!(there.restore_backup(&file, passphrase()).await.unwrap(), 1);
         let answer = there.request(&id, Request::get(href("/lock")), Via::Lan).await.unwrap();
         assert_eq!(answer.status, 200);
+        let back = folder.path().join("homeward.backup");
+        assert_eq!(there.save_backup(&back, passphrase()).await.unwrap(), 1);
         there.close().await;
+
+        forgets_key_of(&id).await;
+        let here = open_home(house.stage.folder.path().to_owned(), |_| ()).await;
+        here.start_search();
+        let needs_key = |device: &Device| device.lan.as_ref().is_some_and(|lan| lan.security == Security::ResetNeeded);
+        device(&here, &id, "of no use without its key", needs_key).await;
+        assert_eq!(here.restore_backup(&back, passphrase()).await.unwrap(), 1);
+        let answer = here.request(&id, Request::get(href("/lock")), Via::Lan).await.unwrap();
+        assert_eq!(answer.status, 200);
+        here.close().await;
     });
 }

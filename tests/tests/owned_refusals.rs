@@ -104,6 +104,34 @@ async fn obeys_here(house: &LockHouse, lock: &simulator::Device) {
 }
 
 #[test]
+fn beside_one_that_claims_its_id_a_lock_of_ours_obeys_and_shows_what_it_says_itself() {
+    alone(async || {
+        let (house, lock) = LockHouse::new().await;
+        let home = house.home();
+        let id = house.owns(&lock).await;
+        let others = simulator::Home::start(Scenario::of([Kind::Lock]).with_seed(77)).await.unwrap();
+        let impostor = others.device("lock");
+        impostor.secured(simulator::Security::Owned).unwrap().claims_the_id(&id);
+        impostor.set_value("/lock", json!({"lockState": "Unlocked"}));
+        let at = impostor.endpoints()[0].to_string();
+        device(home, &id, "heard at the impostor's address too", |device| {
+            device.lan.as_ref().is_some_and(|lan| lan.addresses.contains(&at))
+        })
+        .await;
+        for state in ["Unlocked", "Locked"] {
+            let request = Request::post(Href::new("/lock").unwrap(), json!({"lockState": state}));
+            let answer = home.request(&id, request, Via::Lan).await.unwrap();
+            assert!(answer.status < 300, "{answer:?}");
+            assert_eq!(lock.value("/lock").unwrap()["lockState"], state);
+        }
+        assert!(!impostor.requests().iter().any(|asked| asked.method.changes_things()));
+        assert_eq!(impostor.value("/lock").unwrap()["lockState"], "Unlocked");
+        let shown = home.request(&id, Request::get(Href::new("/lock").unwrap()), Via::Lan).await.unwrap();
+        assert_eq!(shown.body.unwrap()["lockState"], "Locked", "the lock's own word");
+    });
+}
+
+#[test]
 fn nobody_else_comes_to_the_account_of_a_device_of_ours() {
     alone(async || {
         let (house, lock) = LockHouse::new().await;

@@ -83,8 +83,8 @@ fn advice(code: Code) -> &'static str {
         Code::RequestInvalid => "A path starts with /, and a body is JSON.",
         Code::NoRemoteAccess => "It can be used on the local network only.",
         Code::ConsentNeeded => {
-            "Say --allow-unencrypted if the account's password may cross this network in clear text, where others on it \
-             can read it."
+            "Say --allow-unencrypted where a device is given its account (`onboard`, `move`, `rotate`) if the password may \
+             cross this network in clear text, where others on it can read it."
         }
         Code::SecuredOnly => "Only the device's owner can give it an account.",
         Code::NotOwned => "Make it yours first: `homewardctl own DI`.",

@@ -284,7 +284,7 @@ export const failures: Record<Code, FailureWords> = {
   "consent-needed": {
     short: "Needs your consent",
     happened: "The device has no secure channel, and you have not allowed the open one.",
-    todo: "Go back to Devices, and allow it there.",
+    todo: "Allow it in the set-up, under Devices: only there is a device given its account.",
   },
   "secured-only": {
     short: "Secured only",

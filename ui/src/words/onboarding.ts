@@ -370,10 +370,10 @@ export const onboarding = {
     leaveOf: (name: string) => `Leave it there: ${name}`,
     shared: "One password, shared by all",
     sharedText:
-      "Every device that knows this password can act as the account. A house account of its own, used for nothing else, is wiser.",
+      "Every device that knows this password can act as the account, so a house account used for nothing else is wise.",
     each: "Nothing shared",
     own: "An account for each device instead",
-    ownText: "Your server makes one for each: what a lost device knows opens nothing else. Not every server does.",
+    ownText: "Your server, if it lets accounts be made, makes one for each, so that what a lost device knows opens nothing else.",
     ownAccount: "one of its own, made for it",
     ownPassword: "long and random, known to it and this computer",
     another: "Use another account",

@@ -3,7 +3,8 @@ export const ownership = {
   takeOver: {
     title: (name: string) => `Make ${name} yours?`,
     why: "It takes an account only from its owner. Once it is yours, what goes between you is encrypted, and nobody else on this network can command it.",
-    withPin: "It shows a PIN when you go on: on its display, or in the way that its manual says.",
+    withPin:
+      "It shows a PIN when you go on: on its display, or in the way that its manual says. With it, nobody else on this network can step in between: that is why it is asked for.",
     justWorks:
       "It needs no PIN. Anybody on this network could listen in at this moment and learn its key: go on only where you trust everybody on the network.",
     noPin: "It shows no PIN",

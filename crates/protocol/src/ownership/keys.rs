@@ -133,6 +133,18 @@ mod tests {
         assert_ne!(Key::of_pin("12345679", device), Key::of_pin("12345678", device));
     }
 
+    /// P_SHA256 of RFC 5246 §5, computed with Python's `hmac`.
+    #[test]
+    fn an_owners_key_is_what_another_implementation_makes_of_the_same() {
+        let block = std::array::from_fn(|n| n as u8);
+        let id = |first: u8| Uuid::from_bytes(std::array::from_fn(|n| first + n as u8));
+        for (method, key) in
+            [(Method::Pin, "431670f80415033ad9f22c911d605779"), (Method::JustWorks, "78ebbbca332cfc9847c60ad91acb013e")]
+        {
+            assert_eq!(Key::of_owner(&block, method, id(0xa0), id(0xd0)).expose().to_vec(), hex(key), "{method:?}");
+        }
+    }
+
     #[test]
     fn an_owners_key_depends_on_all_of_its_parts() {
         let (block, owner, device) = ([7; KEY_BLOCK], Uuid::from_u128(1), Uuid::from_u128(2));
