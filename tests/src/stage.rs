@@ -138,7 +138,8 @@ pub async fn device(home: &Home, id: &str, what: &str, fits: impl Fn(&Device) ->
 
 /// Waits until a device's run has ended, however.
 pub async fn run_ended(home: &Home, id: &str) -> Run {
-    until_within(home, &format!("the end of {id}'s run"), Duration::from_secs(60), |snapshot| {
+    // One exchange that a bad network loses altogether takes 45 s of it.
+    until_within(home, &format!("the end of {id}'s run"), Duration::from_secs(120), |snapshot| {
         let run = snapshot.runs.iter().find(|run| run.id == id)?;
         (!run.state.is_under_way()).then(|| run.clone())
     })
