@@ -216,8 +216,6 @@ impl Inner {
         let consent = shown.consent;
         // Online with an account of ours before anything is written: it has that account, whether it tells or not.
         let online_as = self.at_own_account(&shown.run.id).map(|(_, jid)| jid.to_bare().to_string());
-        let known_as = shown.renewal.as_ref().map(|renewal| renewal.account.jid.clone());
-        let online_as = online_as.or(known_as);
         let password = match (&shown.renewal, shown.new_password) {
             (Some(_), _) => Password::Changes,
             (None, true) => Password::Changed,
