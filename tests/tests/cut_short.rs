@@ -20,7 +20,6 @@ use serde_json::json;
 
 /// So long the device thinks before it does anything: the program is killed meanwhile.
 const THINKS: Duration = Duration::from_millis(800);
-const SOON: Duration = Duration::from_secs(10);
 
 struct House {
     server: Server,
@@ -48,15 +47,7 @@ impl House {
         let running = ctl.start(&["onboard", lamp.di(), "--allow-unencrypted", "--json"]);
         lamp.wait_for_request(fits).await.unwrap();
         running.killed().await;
-        // What had come to it, it does.
-        let last = |lamp: &Device| lamp.requests().last().is_some_and(|last| last.status.is_some());
-        tokio::time::timeout(SOON, async {
-            while !last(&lamp) {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        })
-        .await
-        .expect("the device answers in the end");
+        lamp.wait_until_all_is_answered().await.unwrap();
         lamp.slow(Duration::ZERO);
     }
 

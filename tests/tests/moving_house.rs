@@ -292,6 +292,7 @@ fn killed_half_way_each_device_has_one_of_the_two_accounts_and_the_move_goes_on(
         let running = ctl.start(&["move", "devices", &house.id("plug"), lamp.di(), "--allow-unencrypted", "--json"]);
         lamp.wait_for_request(gives(&lamp, &next.jid)).await.unwrap();
         running.killed().await;
+        lamp.wait_until_all_is_answered().await.unwrap();
         lamp.slow(Duration::ZERO);
         // The next start knows of the move.
         let house = house.restarted().await;

@@ -532,6 +532,7 @@ fn killed_when_the_device_has_the_new_password_and_the_account_has_not_it_gets_a
             |one: &homeward_simulator::LoggedRequest| one.method == Method::Post && one.href.path() == user.path();
         lamp.wait_for_request(given).await.unwrap();
         running.killed().await;
+        lamp.wait_until_all_is_answered().await.unwrap();
         lamp.slow(Duration::ZERO);
         let house = house.restarted().await;
         assert!(house.opens(&before.0, &before.1).await, "the account gets it after the device");

@@ -34,9 +34,7 @@ async fn killed_at(path: &str, words: &str, let_go_after: Duration) -> (LockHous
     };
     lock.wait_for_request(is_it).await.unwrap();
     running.killed().await;
-    // What had come to it, it does.
-    let done = |lock: &simulator::Device| lock.requests().last().and_then(|last| last.status).map(drop);
-    lock.wait_for(Duration::from_secs(10), "to answer the last request", done).await.unwrap();
+    lock.wait_until_all_is_answered().await.unwrap();
     lock.slow(Duration::ZERO);
     (house, lock)
 }

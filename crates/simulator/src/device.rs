@@ -462,4 +462,15 @@ impl Device {
         let look = |device: &Device| device.requests().into_iter().find(&wanted);
         self.wait_for(PATIENCE, "to be asked as wanted", look).await
     }
+
+    /// Waits until every request that has come to it is answered: what a slow device was asked it does, also when whoever
+    /// asked is gone. Not for one that keeps silent.
+    ///
+    /// # Errors
+    /// [`NotInTime`] after [`PATIENCE`].
+    pub async fn wait_until_all_is_answered(&self) -> Result<(), NotInTime> {
+        let open = |asked: &LoggedRequest| !asked.repeated && asked.status.is_none();
+        let look = |device: &Device| (!device.requests().iter().any(open)).then_some(());
+        self.wait_for(PATIENCE, "to answer all that it was asked", look).await
+    }
 }
