@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
-use homeward_core::view::{TakeoverLeft, TakeoverMethod, TakeoverState, Via};
+use homeward_core::view::{Security, TakeoverLeft, TakeoverMethod, TakeoverState, Via};
 use homeward_core::{Code, Secret};
 use homeward_protocol::crudn::{Href, Request};
 use homeward_simulator::{self as simulator, Kind, Scenario};
 use homeward_tests::alone;
+use homeward_tests::cli::Homewardctl;
 use homeward_tests::lock_house::{LockHouse, ended, obeys, stands};
 use homeward_tests::peer::{PATIENCE, Peer};
 use homeward_tests::server;
@@ -114,10 +115,12 @@ fn beside_one_that_claims_its_id_a_lock_of_ours_obeys_and_shows_what_it_says_its
         impostor.secured(simulator::Security::Owned).unwrap().claims_the_id(&id);
         impostor.set_value("/lock", json!({"lockState": "Unlocked"}));
         let at = impostor.endpoints()[0].to_string();
-        device(home, &id, "heard at the impostor's address too", |device| {
-            device.lan.as_ref().is_some_and(|lan| lan.addresses.contains(&at))
-        })
-        .await;
+        home.start_search();
+        let shown = device(home, &id, "claimed by the impostor", |device| device.claimed_at.contains(&at)).await;
+        let own = lock.endpoints().iter().map(ToString::to_string).collect::<Vec<_>>();
+        let lan = shown.lan.unwrap();
+        assert!(lan.answering && lan.addresses.iter().all(|address| own.contains(address)), "{lan:?} {own:?}");
+        assert_eq!(lan.security, Security::Ours);
         for state in ["Unlocked", "Locked"] {
             let request = Request::post(Href::new("/lock").unwrap(), json!({"lockState": state}));
             let answer = home.request(&id, request, Via::Lan).await.unwrap();
@@ -128,6 +131,15 @@ fn beside_one_that_claims_its_id_a_lock_of_ours_obeys_and_shows_what_it_says_its
         assert_eq!(impostor.value("/lock").unwrap()["lockState"], "Unlocked");
         let shown = home.request(&id, Request::get(Href::new("/lock").unwrap()), Via::Lan).await.unwrap();
         assert_eq!(shown.body.unwrap()["lockState"], "Locked", "the lock's own word");
+        let ctl = Homewardctl::new(house.stage.folder.path());
+        let listed = ctl.run(&["discover", "--timeout", "4", "--json"]).await.exits(0).json();
+        let listed = listed.as_array().unwrap().iter().find(|one| one["di"] == json!(id)).unwrap();
+        assert!(listed["claimedAt"].as_array().unwrap().contains(&json!(at)), "{listed}");
+        assert!(!listed["addresses"].as_array().unwrap().contains(&json!(at)), "{listed}");
+        // Gone, it claims nothing.
+        impostor.goes_away();
+        home.start_search();
+        device(home, &id, "the lock alone", |device| device.claimed_at.is_empty()).await;
     });
 }
 

@@ -13,6 +13,7 @@ use crate::arguments::Common;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, rfc3339, word};
 use crate::start::{Patience, Server, search, with_home};
+use crate::words;
 
 /// Our choice: presences come in one burst; after this long without a new one they have all come.
 const SETTLED: Duration = Duration::from_millis(300);
@@ -31,6 +32,7 @@ struct Shown {
     last_seen: Option<String>,
     paths: Vec<Path>,
     latency_ms: Option<u32>,
+    claimed_at: Vec<String>,
 }
 
 impl From<Device> for Shown {
@@ -44,6 +46,7 @@ impl From<Device> for Shown {
             presence: device.presence,
             last_seen: device.last_seen_at_ms.and_then(rfc3339),
             latency_ms: device.latency_ms,
+            claimed_at: device.claimed_at,
         }
     }
 }
@@ -117,6 +120,9 @@ fn show(devices: &[Shown], output: Output) -> Result<(), Failure> {
         })
         .collect();
     output.table(["NAME", "TYPE", "PRESENCE", "PATHS", "LAST SEEN", "DI"], &rows)?;
+    for device in devices.iter().filter(|device| !device.claimed_at.is_empty()) {
+        output.note(&words::claimed(&device.name, &device.claimed_at));
+    }
     Ok(())
 }
 
@@ -142,6 +148,7 @@ mod tests {
             about: Vec::new(),
             credential: None,
             owned: None,
+            claimed_at: Vec::new(),
             lan: None,
             remote: Some(OnRemote { jid: "home@home.test/OIC/1.0/oic.d.light/AB".into(), available, contact: false }),
             presence: if available { Presence::Online } else { Presence::Remembered },

@@ -19,6 +19,7 @@ struct Found {
     device_type: Option<String>,
     manufacturer: Option<String>,
     addresses: Vec<String>,
+    claimed_at: Vec<String>,
     remote_access: Option<Access>,
     security: Security,
     resources: Vec<Resource>,
@@ -43,6 +44,7 @@ impl Found {
             device_type: device.device_type,
             manufacturer: device.manufacturer,
             addresses: lan.addresses,
+            claimed_at: device.claimed_at,
             remote_access: lan.remote_access.map(Access::from),
             security: lan.security,
             resources: device.resources,
@@ -102,6 +104,9 @@ fn show(found: &[Found], output: Output) -> Result<(), Failure> {
         })
         .collect();
     output.table(["NAME", "TYPE", "REMOTE ACCESS", "SECURITY", "ADDRESS", "DI"], &rows)?;
+    for device in found.iter().filter(|device| !device.claimed_at.is_empty()) {
+        output.note(&words::claimed(&device.name, &device.claimed_at));
+    }
     Ok(())
 }
 
@@ -161,6 +166,7 @@ mod tests {
             device_type: Some("oic.d.light".into()),
             manufacturer: None,
             addresses: vec!["192.0.2.1:5683".into()],
+            claimed_at: vec!["192.0.2.66:5683".into()],
             remote_access: Some(access("Error")),
             security: Security::OwnedByAnother,
             resources: vec![Resource {
@@ -174,7 +180,7 @@ mod tests {
             serde_json::to_value(found).unwrap(),
             json!({
                 "di": "ab", "name": "Lamp", "deviceType": "oic.d.light", "manufacturer": null,
-                "addresses": ["192.0.2.1:5683"],
+                "addresses": ["192.0.2.1:5683"], "claimedAt": ["192.0.2.66:5683"],
                 "remoteAccess": {"address": "home.test", "port": 5222, "status": "Error", "errorReason": "no such host"},
                 "security": "owned-by-another",
                 "resources": [{"href": "/light", "rt": ["oic.r.switch.binary"], "if": ["oic.if.a"], "observable": true}],

@@ -114,6 +114,14 @@ fn advice(code: Code) -> &'static str {
     }
 }
 
+/// Something else answers under a device's id.
+pub(crate) fn claimed(name: &str, at: &[String]) -> String {
+    let at = at.join(", ");
+    format!(
+        "{name}: something at {at} answers under its id, and could not prove that it is the device: it is told nothing"
+    )
+}
+
 /// What a step does, as far as it is done.
 pub(crate) fn step(step: Step) -> &'static str {
     match step {

@@ -59,6 +59,15 @@ describe("the security of a device", () => {
     expect(await violations()).toEqual([]);
   });
 
+  it("that something else claims to be is told where that is, and what it gets", async () => {
+    const host = await open("reading-lamp");
+    expect(maybe("security-claimed")).toBeNull();
+    host.change("reading-lamp", (device) => ({ ...device, claimedAt: ["192.168.4.66:5683", "[fe80::66]:5683"] }));
+    await waitFor(() => expect(at("security-claimed").textContent).toContain("192.168.4.66:5683 and [fe80::66]:5683"));
+    expect(tone("security-claimed")).toBe("warn");
+    expect(await violations()).toEqual([]);
+  });
+
   it("that has an account of its own can be given another password on its network", async () => {
     const host = await open("reading-lamp", (device) => ({
       ...device,

@@ -236,6 +236,7 @@ export function tell(told: Told): Device {
     described: inAccount,
     credential: inAccount && (told.given ?? true) ? given(lan?.security !== "ours") : null,
     owned: lan?.security === "ours" ? { sinceMs: atMs, method: "pin", complete: true } : null,
+    claimedAt: [],
   };
 }
 

@@ -233,6 +233,9 @@ export const devices = {
         text: "It takes commands on this network only from this computer, and each proves itself to the other.",
       },
     },
+    claimed: "Something else claims to be this device",
+    claimedText: (addresses: string) =>
+      `At ${addresses}, something answers under its identity and could not prove that it is the device. Nothing is taken from there, and nothing is sent there. If the device itself was reset, it has to be made yours again.`,
     dtls: "DTLS",
     encrypted: "Nobody: this computer and the device have a key of their own.",
     open: "In the clear",

@@ -134,6 +134,7 @@ impl Inner {
             let ownership = Ownership { by: self.uuid, ..ownership };
             self.owner.add(ownership.device, ownership.owner, key);
             self.keep_as_ours(&ownership)?;
+            self.has_key_now(&ownership.device.to_string());
             // That its key was lost is over.
             tokio::spawn(self.clone().ask_as_owner(ownership.device.to_string()));
         }

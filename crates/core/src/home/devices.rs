@@ -154,6 +154,7 @@ impl Known {
                 described: false,
                 credential: None,
                 owned: None,
+                claimed_at: Vec::new(),
             },
             lan: None,
             remote: None,

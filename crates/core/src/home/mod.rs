@@ -130,7 +130,8 @@ impl Home {
             state.change_device(&remembered.id.clone(), |known| known.recall(remembered));
         }
         state.take_unkept();
-        for ownership in store.ownerships()?.iter().filter(|ownership| ownership.is_ours()) {
+        let owned = store.ownerships()?.into_iter().filter(|ownership| ownership.is_ours()).collect::<Vec<_>>();
+        for ownership in &owned {
             state.set_owned(&ownership.device.to_string(), Some(takeover::owned(ownership)));
         }
         for entry in store.runs()? {
@@ -159,7 +160,7 @@ impl Home {
             watched: watching::Watched::default(),
             runs: onboarding::Runs::default(),
             takeovers: takeover::Takeovers::default(),
-            owner: Owner::default(),
+            owner: Owner::awaiting(owned.iter().map(|ownership| ownership.device).collect()),
             own_accounts: Mutex::default(),
             config,
         });

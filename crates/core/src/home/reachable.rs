@@ -20,7 +20,7 @@ use super::devices::{AtServer, OnThisNetwork, Standing, key};
 use super::lines::Line;
 use super::state::{find, now_ms};
 use crate::error::{Code, Error};
-use crate::lan::{Lan, LanDevice, LanError, LanEvent, Place};
+use crate::lan::{Lan, LanDevice, LanError, LanEvent, Place, address_text};
 use crate::remote::RemoteEvent;
 use crate::view::{Connection, Device, Layer, Move, Path, Presence, Search, Security, Via};
 
@@ -63,6 +63,10 @@ pub(super) async fn hear_lan(inner: Arc<Inner>, mut events: mpsc::Receiver<LanEv
                         lan.answering = false;
                     }
                 });
+            }
+            LanEvent::Claimed { di, at } => {
+                let at = at.iter().map(address_text).collect();
+                state.change_known(&di.to_lowercase(), |known| known.view.claimed_at = at);
             }
             LanEvent::Search(search) => state.set_search(search),
         }
@@ -140,6 +144,12 @@ pub(super) async fn look_around(inner: Arc<Inner>) {
 /// A device that is asked on this network does not answer there.
 pub(super) fn away() -> Error {
     Error::new(Code::NotReachable, "the device does not answer on this network")
+}
+
+/// What answers on this network under the id of a device of ours is not known to be it.
+pub(super) fn not_proven(at: &[String]) -> Error {
+    let words = "what answers on this network under its id does not prove that it is the device";
+    Error::new(Code::DeviceNotProven, words).with_details(at.join(", "))
 }
 
 fn is_at(remote: Option<&AtServer>, line: Line, jid: &FullJid) -> bool {
@@ -386,6 +396,7 @@ impl Inner {
         let state = self.state();
         Err(match (state.connection(), find(&state, id)) {
             (Connection::Suspended { error, .. } | Connection::Refused { error }, _) => error.clone(),
+            (_, Some(device)) if via != Via::Xmpp && !device.claimed_at.is_empty() => not_proven(&device.claimed_at),
             (_, Some(device)) => Error::new(Code::NotReachable, format!("{} cannot be reached now", device.name)),
             (_, None) => Error::new(Code::DeviceUnknown, format!("no device {id} was found in time")),
         })

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::devices::{Known, Standing, is_collection, takes_batches};
 use super::paths::{Route, Routes};
+use super::reachable::not_proven;
 use crate::error::{Code, Error};
 use crate::lan::{LanDevice, Place};
 use crate::view::{Path, Via};
@@ -34,6 +35,9 @@ impl Known {
             }),
         };
         routes.ok_or_else(|| {
+            if lan.is_none() && via != Via::Xmpp && !self.view.claimed_at.is_empty() {
+                return not_proven(&self.view.claimed_at);
+            }
             if lan.is_some() && via != Via::Xmpp {
                 let only =
                     "takes changes over this network only if it was set up from here, and a lock only if it is yours";

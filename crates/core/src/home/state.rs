@@ -190,7 +190,12 @@ impl State {
             Some(owned) => self.owned.insert(id.to_owned(), owned),
             None => self.owned.remove(id),
         };
-        self.change_known(id, |_| ());
+        let is_ours = self.owned.contains_key(id);
+        self.change_known(id, |known| {
+            if !is_ours {
+                known.view.claimed_at.clear();
+            }
+        });
     }
 
     pub(super) fn takeover(&self, id: &str) -> Option<&Takeover> {

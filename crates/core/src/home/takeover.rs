@@ -89,9 +89,7 @@ impl Inner {
     pub(super) fn take_over(self: &Arc<Self>, id: &str, method: Option<Method>) -> Result<Takeover, Error> {
         let shown = self.device_now(id)?;
         let id = shown.id;
-        let device = self.lan_device(&id).ok_or_else(away)?;
-        let whose = shown.lan.map_or(device.security, |lan| lan.security);
-        match whose {
+        match shown.lan.ok_or_else(away)?.security {
             Security::Unowned | Security::InTransfer => {}
             Security::None => return Err(Error::new(Code::NotNow, "the device has no secure channel")),
             Security::Ours => return Err(Error::new(Code::NotNow, "the device is yours already")),
@@ -101,6 +99,7 @@ impl Inner {
                 return Err(Error::new(Code::KeyMissing, words));
             }
         }
+        let device = self.lan_device(&id).ok_or_else(away)?;
         let method = method.or_else(|| device.methods.first().copied());
         let method =
             method.ok_or_else(|| Error::new(Code::MethodNotOffered, "the device offers no way that we know"))?;
@@ -256,6 +255,14 @@ impl Inner {
         state.forget_device(id);
     }
 
+    /// A device has become ours, whose key another computer had: what answered under its id until then was taken for it, and
+    /// has to prove that now.
+    pub(super) fn has_key_now(&self, id: &str) {
+        if let (Some(lan), Some(network)) = (self.lan_device(id), self.lan.get()) {
+            network.look_at(lan.endpoints);
+        }
+    }
+
     /// The keys of all devices of ours, from the keyring. What was cut short before a device had become ours is cleared
     /// away.
     pub(super) async fn load_keys(&self) {
@@ -283,6 +290,9 @@ impl Inner {
             }
         }
         self.owner.complete();
+        if let Some(lan) = self.lan.get() {
+            lan.keys_are_read();
+        }
         for ownership in hidden {
             if let Err(error) = self.bring_to_light(&ownership).await {
                 tracing::warn!("{}, whose transfer was cut short, cannot be reached: {error}", ownership.device);

@@ -181,6 +181,11 @@ impl Reading {
         in_order.into_iter().flatten().find(|read| !self.done.contains(&read.kind()))
     }
 
+    /// What was being read came from elsewhere: it is read again.
+    pub(super) fn lose(&mut self) {
+        self.under_way = false;
+    }
+
     /// The device was heard in this round.
     pub(super) fn heard(&mut self, round: u32) {
         self.heard = self.heard.max(round);

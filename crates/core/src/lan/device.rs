@@ -46,6 +46,24 @@ pub struct LanDevice {
     pub described: bool,
 }
 
+/// The endpoints over DTLS that these links name, at the hosts where they were heard.
+pub(super) fn secured_endpoints(links: &[Link], heard_at: &[SocketAddr]) -> Vec<SocketAddr> {
+    let mut found = Vec::new();
+    for heard in heard_at {
+        let listed = links.iter().flat_map(|link| &link.endpoints);
+        let at_host = listed.filter(|one| one.scheme == Scheme::Coaps && one.ip == heard.ip());
+        let ports = at_host.map(|one| one.port).chain(links.iter().filter_map(|link| link.secure_port));
+        for port in ports {
+            let mut at = *heard;
+            at.set_port(port);
+            if !found.contains(&at) && found.len() < MAX_SECURED {
+                found.push(at);
+            }
+        }
+    }
+    found
+}
+
 /// One of the two Remote Access resources.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RaResource {
@@ -75,20 +93,7 @@ impl RaResource {
 impl LanDevice {
     /// Where it answers over DTLS: at the hosts where it was heard, and no others.
     pub fn secured_endpoints(&self) -> Vec<SocketAddr> {
-        let mut found = Vec::new();
-        for heard in &self.endpoints {
-            let listed = self.links.iter().flat_map(|link| &link.endpoints);
-            let at_host = listed.filter(|one| one.scheme == Scheme::Coaps && one.ip == heard.ip());
-            let ports = at_host.map(|one| one.port).chain(self.links.iter().filter_map(|link| link.secure_port));
-            for port in ports {
-                let mut at = *heard;
-                at.set_port(port);
-                if !found.contains(&at) && found.len() < MAX_SECURED {
-                    found.push(at);
-                }
-            }
-        }
-        found
+        secured_endpoints(&self.links, &self.endpoints)
     }
 
     /// A device of which nothing is known but that it answers.

@@ -152,6 +152,11 @@ impl Known {
         outcome: Outcome,
     ) -> (News, Option<(Read, SocketAddr)>) {
         let Some(entry) = self.devices.get_mut(di) else { return (News::Same, None) };
+        if !entry.is_heard_at(at) {
+            // It has another address meanwhile, or what answers there is not the device.
+            entry.reading.lose();
+            return (News::Same, entry.reading.next(&entry.device, entry.listed.is_some(), round));
+        }
         let (before, was_silent) = (entry.device.clone(), entry.silent);
         if !matches!(outcome, Outcome::NoAnswer(_)) {
             entry.hear(at, round);
@@ -188,6 +193,41 @@ impl Known {
         self.devices.get_mut(di).is_some_and(|entry| !std::mem::replace(&mut entry.silent, true))
     }
 
+    /// This address has proven to be a device of ours, that answers at such alone. What others said under its id is read
+    /// anew.
+    pub(super) fn proven(
+        &mut self,
+        di: &str,
+        at: SocketAddr,
+        round: u32,
+        is_proven: impl Fn(SocketAddr) -> bool,
+    ) -> News {
+        let Some(entry) = self.devices.get_mut(di) else { return News::Same };
+        let before = entry.heard.len();
+        entry.heard.retain(|(endpoint, _)| is_proven(*endpoint));
+        if entry.heard.len() == before {
+            return News::Same;
+        }
+        entry.listed = None;
+        entry.reading.begin_anew();
+        if !entry.is_heard_at(at) {
+            entry.heard.push((at, round));
+        }
+        entry.device.endpoints = entry.heard.iter().map(|(endpoint, _)| *endpoint).collect();
+        News::Changed
+    }
+
+    /// What answers at this address is not this device of ours. Returns whether the device falls silent with that.
+    pub(super) fn disproven(&mut self, di: &str, at: SocketAddr) -> bool {
+        let Some(entry) = self.devices.get_mut(di).filter(|entry| entry.is_heard_at(at)) else { return false };
+        if entry.heard.len() == 1 {
+            return !std::mem::replace(&mut entry.silent, true);
+        }
+        entry.heard.retain(|(endpoint, _)| *endpoint != at);
+        entry.device.endpoints = entry.heard.iter().map(|(endpoint, _)| *endpoint).collect();
+        false
+    }
+
     /// A device is not there any more, and will not be.
     pub(super) fn forget(&mut self, di: &str) {
         if let Some(gone) = self.devices.remove(di) {
@@ -205,7 +245,7 @@ impl Known {
     /// A device was asked by itself: where it answered, if it did.
     pub(super) fn probed(&mut self, di: &str, alive_at: Option<SocketAddr>, round: u32) -> Probed {
         let Some(entry) = self.devices.get_mut(di) else { return Probed::Alive };
-        if let Some(at) = alive_at {
+        if let Some(at) = alive_at.filter(|at| entry.is_heard_at(*at)) {
             entry.hear(at, round);
         }
         let last = entry.heard.iter().map(|(_, heard)| *heard).max().unwrap_or_default();
@@ -227,6 +267,10 @@ impl Entry {
     fn new(device: LanDevice, round: u32) -> Self {
         let heard = device.endpoints.iter().map(|endpoint| (*endpoint, round)).collect();
         Self { device, heard, listed: None, silent: false, probing: false, reading: Reading::default() }
+    }
+
+    fn is_heard_at(&self, at: SocketAddr) -> bool {
+        self.heard.iter().any(|(endpoint, _)| *endpoint == at)
     }
 
     fn hear(&mut self, from: SocketAddr, round: u32) {

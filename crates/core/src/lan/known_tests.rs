@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
 use homeward_protocol::crudn::Href;
+use homeward_protocol::oic::device::Description;
 use homeward_protocol::oic::device_id::DeviceId;
 use homeward_protocol::oic::discovery::{Endpoint, Scheme};
 
@@ -151,4 +152,35 @@ fn all_links_together_are_bounded() {
     }
     let kept: usize = known.devices.values().map(|entry| entry.device.links.len()).sum();
     assert!(kept <= MAX_LINKS && kept == known.links, "{kept}");
+}
+
+#[test]
+fn a_device_of_ours_answers_where_that_is_proven_and_what_others_said_is_read_anew() {
+    let mut known = Known::default();
+    let (own, others) = (address("192.0.2.1:40001"), address("192.0.2.66:40001"));
+    heard(&mut known, 1, "192.0.2.66:40001");
+    heard(&mut known, 1, "192.0.2.1:40001");
+    let (read, at) = known.next_read(LAMP, 1).unwrap();
+    assert_eq!(at, others);
+    assert_eq!(known.proven(LAMP, own, 2, |at| at == own), News::Changed);
+    assert_eq!(known.proven(LAMP, own, 2, |at| at == own), News::Same);
+    assert_eq!(endpoints(&known), [own.to_string()]);
+    let said = Description { name: Some("Not the lamp".into()), ..Description::default() };
+    let (news, again) = known.read(LAMP, others, 2, Outcome::Device(Some(said)));
+    assert_eq!((news, again), (News::Same, Some((read, own))), "asked again, and of the device");
+    assert_eq!(known.device(LAMP).unwrap().name, None);
+    assert_eq!(known.probed(LAMP, Some(others), 3), Probed::Unsure(vec![own]), "whose sign of life was that?");
+}
+
+#[test]
+fn where_another_answers_a_device_of_ours_does_not() {
+    let mut known = Known::default();
+    heard(&mut known, 1, "192.0.2.1:40001");
+    heard(&mut known, 1, "[2001:db8::1]:40002");
+    assert!(!known.disproven(LAMP, address("192.0.2.66:40001")));
+    assert!(!known.disproven(LAMP, address("192.0.2.1:40001")), "it answers elsewhere too");
+    assert_eq!(endpoints(&known), ["[2001:db8::1]:40002"]);
+    assert!(known.disproven(LAMP, address("[2001:db8::1]:40002")), "silent now");
+    assert!(!known.disproven(LAMP, address("[2001:db8::1]:40002")), "as before");
+    assert_eq!(heard(&mut known, 2, "[2001:db8::1]:40002"), Some(News::Changed));
 }

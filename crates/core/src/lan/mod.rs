@@ -8,6 +8,7 @@
 
 mod address;
 mod asking;
+mod claims;
 mod client;
 mod departure;
 mod describe;
@@ -68,6 +69,13 @@ pub enum LanEvent {
     Silent {
         /// Which.
         di: String,
+    },
+    /// What answers under the id of a device of ours and could not prove to be it: nothing is taken from there, or asked there.
+    Claimed {
+        /// Whose id.
+        di: String,
+        /// At these addresses now; none: not any more.
+        at: Vec<SocketAddr>,
     },
     /// The search began, ended, or counted.
     Search(view::Search),
@@ -130,8 +138,11 @@ impl Lan {
             .map_err(|error| Error::new(Code::Internal, "no socket for CoAP").with_details(error.to_string()))?;
         let (commands, taken) = mpsc::unbounded_channel();
         let (events, reader) = mpsc::channel(EVENTS);
-        search::spawn(search::Setup { wanted, loopback_only, port, hurry, client: client.clone() }, taken, events);
-        Ok((Lan { client, sessions: Sessions::new(owner), commands, loopback_only }, reader))
+        let sessions = Sessions::new(owner);
+        let setup =
+            search::Setup { wanted, loopback_only, port, hurry, client: client.clone(), sessions: sessions.clone() };
+        search::spawn(setup, taken, events);
+        Ok((Lan { client, sessions, commands, loopback_only }, reader))
     }
 
     /// Whether only loopback is searched: the demo and the tests, where nobody's real devices are touched.
@@ -182,6 +193,16 @@ impl Lan {
         answered.await.unwrap_or_default()
     }
 
+    /// The keys of the devices that we own have been read: what answered under their ids can be asked for proof.
+    pub(crate) fn keys_are_read(&self) {
+        let _ = self.commands.send(Command::KeysAreRead);
+    }
+
+    /// Asks these addresses without waiting for what they say.
+    pub(crate) fn look_at(&self, places: Vec<SocketAddr>) {
+        let _ = self.commands.send(Command::Ask { places, answer: None });
+    }
+
     /// One request to one device, as [`LanClient::request`].
     ///
     /// # Errors
@@ -189,7 +210,10 @@ impl Lan {
     pub async fn request(&self, to: &Place, request: &Request, deadline: Duration) -> Result<Response, LanError> {
         match to {
             Place::Clear(address) => self.client.request(*address, request, deadline).await,
-            Place::Secured { device, at } => self.sessions.request(*device, at, request, deadline).await,
+            Place::Secured { device, at } => {
+                let answered = self.sessions.request(*device, at, request, deadline).await;
+                self.doubted(*device, answered)
+            }
         }
     }
 
@@ -209,7 +233,8 @@ impl Lan {
         match to {
             Place::Clear(address) => Ok(self.client.observe(*address, href)),
             Place::Secured { device, at } => {
-                let (at, client) = self.sessions.client(*device, at, deadline).await?;
+                let opened = self.sessions.client(*device, at, deadline).await;
+                let (at, client) = self.doubted(*device, opened)?;
                 Ok(client.observe(at, href))
             }
         }
@@ -220,7 +245,16 @@ impl Lan {
     /// # Errors
     /// [`LanError`].
     pub(crate) async fn prove(&self, device: Uuid, at: &[SocketAddr], deadline: Duration) -> Result<(), LanError> {
-        self.sessions.client(device, at, deadline).await.map(drop)
+        let opened = self.sessions.client(device, at, deadline).await.map(drop);
+        self.doubted(device, opened)
+    }
+
+    /// Where what had proven to be a device of ours does not do so any more, it has to do it anew before it is heard again.
+    fn doubted<T>(&self, device: Uuid, outcome: Result<T, LanError>) -> Result<T, LanError> {
+        if matches!(outcome, Err(LanError::NotProven)) {
+            let _ = self.commands.send(Command::Doubt(device.to_string()));
+        }
+        outcome
     }
 
     /// Closes the secured session with a device, if there is one.

@@ -10,18 +10,23 @@ use std::time::Duration;
 use homeward_protocol::coap::message::Format;
 use homeward_protocol::crudn::{Href, Request};
 use homeward_protocol::oic::device::DEVICE_URI;
+use homeward_protocol::oic::discovery::DiscoveredDevice;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use super::asking::{self, fetch};
-use super::client::LanClient;
+use super::claims::{Claims, Standing};
+use super::client::{LanClient, LanError};
 use super::describe::{self, Outcome, Read};
+use super::device::secured_endpoints;
 use super::dns_sd::Browser;
 use super::figures::Figures;
 use super::interfaces::Wanted;
 use super::known::{Known, News, Probed};
 use super::round::{ANSWER_TIME, Asker, Heard, Listing, What};
+use super::secure::Sessions;
 use super::{LanDevice, LanEvent};
 use crate::view;
 
@@ -60,6 +65,9 @@ const MAX_ASKING: usize = 16;
 const MAX_HINTS: usize = 256;
 /// The figures are told at most so often.
 const FIGURES_EVERY: Duration = Duration::from_millis(150);
+/// How many addresses are asked again once the keys of our devices have been read. Our choice; further ones are asked by the
+/// next round.
+const MAX_AWAITING: usize = 256;
 /// How many answers wait for the search. Our choice; then they wait in the sockets.
 const WAITING: usize = 128;
 /// How many devices one answer may bring. Our choice: a bridge has dozens.
@@ -72,6 +80,8 @@ pub(super) enum Command {
     Refresh(String),
     Lost(String),
     Forget(String),
+    Doubt(String),
+    KeysAreRead,
     Ask { places: Vec<SocketAddr>, answer: Option<oneshot::Sender<Vec<String>>> },
 }
 
@@ -83,6 +93,7 @@ pub(super) struct Setup {
     /// Divides the waits between rounds and for those who are missing; 1, but in tests.
     pub(super) hurry: u32,
     pub(super) client: LanClient,
+    pub(super) sessions: Sessions,
 }
 
 /// What its tasks report.
@@ -91,6 +102,7 @@ enum Note {
     Probed { di: String, alive_at: Option<SocketAddr> },
     Fetched { from: SocketAddr, interface: Option<String>, listing: Option<Listing> },
     Asked { listings: Vec<Listing>, answer: Option<oneshot::Sender<Vec<String>>> },
+    Proof { di: String, from: SocketAddr, proven: Result<(), LanError> },
 }
 
 /// Starts the task; it ends when nobody can tell it anything any more, or nobody reads.
@@ -107,6 +119,8 @@ pub(super) fn spawn(
         heard,
         notes,
         known: Known::default(),
+        claims: Claims::default(),
+        awaiting_keys: HashSet::new(),
         figures: Figures::default(),
         round: 0,
         running: None,
@@ -132,6 +146,9 @@ struct Search {
     heard: mpsc::Sender<Heard>,
     notes: mpsc::Sender<Note>,
     known: Known,
+    claims: Claims,
+    /// Where devices of ours may be, whose keys were still being read when they answered.
+    awaiting_keys: HashSet<SocketAddr>,
     figures: Figures,
     /// Counts over all searches, so that "heard in the last round" keeps its meaning.
     round: u32,
@@ -204,6 +221,19 @@ impl Search {
             }
             Command::Forget(di) => {
                 self.known.forget(&di);
+                self.doubt(&di).await
+            }
+            Command::Doubt(di) => {
+                self.doubt(&di).await?;
+                if self.known.lost(&di) {
+                    return self.events.send(LanEvent::Silent { di }).await.map_err(|_| Unread);
+                }
+                Ok(())
+            }
+            Command::KeysAreRead => {
+                for at in std::mem::take(&mut self.awaiting_keys) {
+                    self.ask(vec![at], None);
+                }
                 Ok(())
             }
             Command::Ask { places, answer } => {
@@ -216,6 +246,7 @@ impl Search {
     async fn begin(&mut self) -> Result<(), Unread> {
         let now = Instant::now();
         self.known.begin_anew(self.round);
+        self.claims.begin_anew();
         self.figures = Figures::default();
         self.hinted.clear();
         self.running = Some(Running { since: now, first_round: self.round, next_round: now, lasted: Duration::ZERO });
@@ -243,6 +274,9 @@ impl Search {
         let fair = std::mem::replace(&mut running.lasted, gap) * hurry >= FAIR_ROUND;
         running.next_round = Instant::now() + gap;
         self.ask_everybody();
+        for di in self.claims.expire(self.round) {
+            self.tell_claims(di).await?;
+        }
         if fair {
             self.look_for_the_missing();
         }
@@ -319,6 +353,10 @@ impl Search {
         let mut ids = Vec::new();
         for device in devices.into_iter().take(MAX_OF_ONE_ANSWER) {
             let di = device.di.to_string();
+            if !self.counts(&di, from, &device) {
+                ids.push(di);
+                continue;
+            }
             let Some(news) = self.known.heard(self.round, from, format, general, device) else { continue };
             if let Some(interface) = interface {
                 self.figures.device(interface, &di);
@@ -328,6 +366,35 @@ impl Search {
             ids.push(di);
         }
         Ok(ids)
+    }
+
+    /// Whether this is the device's answer. What answers under the id of one of ours proves first that it is it.
+    fn counts(&mut self, di: &str, from: SocketAddr, answer: &DiscoveredDevice) -> bool {
+        let owner = self.setup.sessions.owner();
+        let (from, device) = (answer.at(from), Uuid::parse_str(di).ok());
+        if device.is_some_and(|device| owner.awaits_key(device)) {
+            if self.awaiting_keys.len() < MAX_AWAITING {
+                self.awaiting_keys.insert(from);
+            }
+            return false;
+        }
+        let Some(device) = device.filter(|device| owner.has_key(*device)) else { return true };
+        let at = secured_endpoints(&answer.links, &[from]);
+        if at.is_empty() {
+            // It cannot be asked.
+            return self.claims.is_proven(di, from);
+        }
+        match self.claims.heard(di, from, self.round) {
+            Standing::Proven => return true,
+            Standing::Unproven => return false,
+            Standing::Ask => {}
+        }
+        let (sessions, notes, di) = (self.setup.sessions.clone(), self.notes.clone(), di.to_owned());
+        self.tasks.spawn(async move {
+            let proven = sessions.prove(device, &at).await;
+            let _ = notes.send(Note::Proof { di, from, proven }).await;
+        });
+        false
     }
 
     async fn note(&mut self, note: Note) -> Result<(), Unread> {
@@ -380,7 +447,40 @@ impl Search {
                 }
                 Ok(())
             }
+            Note::Proof { di, from, proven } => {
+                let proven = match proven {
+                    Ok(()) => Some(true),
+                    Err(LanError::NotProven) => Some(false),
+                    Err(_) => None,
+                };
+                if self.claims.answered(&di, from, proven, self.round) {
+                    self.tell_claims(di.clone()).await?;
+                }
+                match proven {
+                    Some(true) => {
+                        let news = self.known.proven(&di, from, self.round, |at| self.claims.is_proven(&di, at));
+                        self.tell(news, &di).await?;
+                        // What it said before counted for nothing.
+                        self.ask(vec![from], None);
+                    }
+                    Some(false) if self.known.disproven(&di, from) => {
+                        return self.events.send(LanEvent::Silent { di }).await.map_err(|_| Unread);
+                    }
+                    Some(false) | None => {}
+                }
+                Ok(())
+            }
         }
+    }
+
+    /// What answers under this id has to prove anew that it is the device.
+    async fn doubt(&mut self, di: &str) -> Result<(), Unread> {
+        if self.claims.doubt(di) { self.tell_claims(di.to_owned()).await } else { Ok(()) }
+    }
+
+    async fn tell_claims(&mut self, di: String) -> Result<(), Unread> {
+        let at = self.claims.unproven(&di);
+        self.events.send(LanEvent::Claimed { di, at }).await.map_err(|_| Unread)
     }
 
     /// Reads the next thing of a device, now or when its turn comes.
@@ -427,10 +527,13 @@ impl Search {
             News::Changed => device().map(LanEvent::Changed),
             News::Same => None,
         };
-        match event {
-            Some(event) => self.events.send(event).await.map_err(|_| Unread),
-            None => Ok(()),
+        if let Some(event) = event {
+            self.events.send(event).await.map_err(|_| Unread)?;
         }
+        if news == News::Found && !self.claims.unproven(di).is_empty() {
+            self.tell_claims(di.to_owned()).await?;
+        }
+        Ok(())
     }
 
     async fn tell_figures(&mut self) -> Result<(), Unread> {

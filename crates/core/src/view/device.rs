@@ -63,6 +63,9 @@ pub struct Device {
     pub credential: Option<Credential>,
     /// Since when it is ours, and how it was taken over; absent: it is not.
     pub owned: Option<Owned>,
+    /// Addresses on this network at which something answers under its id, and could not prove to be it. Only for a device
+    /// that is ours; nothing is taken from there, or asked there.
+    pub claimed_at: Vec<String>,
 }
 
 /// That we own a device. Never its key.

@@ -104,4 +104,9 @@ credential: Credential | null,
 /**
  * Since when it is ours, and how it was taken over; absent: it is not.
  */
-owned: Owned | null, };
+owned: Owned | null, 
+/**
+ * Addresses on this network at which something answers under its id, and could not prove to be it. Only for a device
+ * that is ours; nothing is taken from there, or asked there.
+ */
+claimedAt: Array<string>, };

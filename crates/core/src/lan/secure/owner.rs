@@ -2,7 +2,7 @@
 //!
 //! Scope: what is known in memory; wiped with it. Non-scope: where it is kept (`store`).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use homeward_protocol::ownership::keys::Key;
@@ -15,17 +15,25 @@ pub(crate) struct Owner(Arc<Inner>);
 
 struct Inner {
     keys: Mutex<HashMap<Uuid, (Uuid, Key)>>,
+    /// The devices of ours whose keys are being read.
+    awaited: Mutex<HashSet<Uuid>>,
     /// Whether what is kept has been read: the keyring may ask the person something first.
     complete: watch::Sender<bool>,
 }
 
 impl Default for Owner {
     fn default() -> Self {
-        Self(Arc::new(Inner { keys: Mutex::default(), complete: watch::channel(false).0 }))
+        Self::awaiting(HashSet::new())
     }
 }
 
 impl Owner {
+    /// Of these devices the keys are being read.
+    pub(crate) fn awaiting(devices: HashSet<Uuid>) -> Self {
+        let (keys, awaited) = (Mutex::default(), Mutex::new(devices));
+        Self(Arc::new(Inner { keys, awaited, complete: watch::channel(false).0 }))
+    }
+
     fn keys(&self) -> MutexGuard<'_, HashMap<Uuid, (Uuid, Key)>> {
         self.0.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -40,6 +48,16 @@ impl Owner {
         known()
     }
 
+    /// Whether it is a device of ours whose key may still come.
+    pub(crate) fn awaits_key(&self, device: Uuid) -> bool {
+        self.0.awaited.lock().unwrap_or_else(PoisonError::into_inner).contains(&device) && !self.has_key(device)
+    }
+
+    /// Whether the device's key is at hand now.
+    pub(crate) fn has_key(&self, device: Uuid) -> bool {
+        self.keys().contains_key(&device)
+    }
+
     /// This device knows the owner by that id, and has that key.
     pub(crate) fn add(&self, device: Uuid, owner: Uuid, key: Key) {
         self.keys().insert(device, (owner, key));
@@ -47,6 +65,7 @@ impl Owner {
 
     /// All that is kept has been read.
     pub(crate) fn complete(&self) {
+        self.0.awaited.lock().unwrap_or_else(PoisonError::into_inner).clear();
         self.0.complete.send_replace(true);
     }
 

@@ -29,7 +29,7 @@ const SAYS_WITHIN: Duration = Duration::from_secs(15);
 #[derive(Clone, Default)]
 pub(crate) struct Sessions {
     owner: Owner,
-    open: Arc<Mutex<HashMap<Uuid, Place>>>,
+    places: Arc<Mutex<HashMap<Uuid, Place>>>,
 }
 
 /// Where a device's session is, or is being opened.
@@ -49,7 +49,7 @@ struct Open {
 
 impl Sessions {
     pub(crate) fn new(owner: Owner) -> Self {
-        Self { owner, open: Arc::default() }
+        Self { owner, places: Arc::default() }
     }
 
     /// One request to a device of ours, at one of these addresses. A Retrieve over a session that turns out to be broken is
@@ -96,6 +96,31 @@ impl Sessions {
         Ok((open.at, open.client))
     }
 
+    /// Who we are to the devices that we own.
+    pub(crate) fn owner(&self) -> &Owner {
+        &self.owner
+    }
+
+    /// Has what answers at these addresses prove to be the device: the open session leads there, or another one can be
+    /// opened, which is kept where there is none. Requests do not wait for it: it may be an impostor that is slow.
+    ///
+    /// # Errors
+    /// [`LanError::NotProven`]: it is not the device. Others: that is not known.
+    pub(crate) async fn prove(&self, device: Uuid, at: &[SocketAddr]) -> Result<(), LanError> {
+        let place = self.place(device);
+        let leads_there = |open: &Open| at.contains(&open.at) && open.client.is_open();
+        if place.session.lock().await.as_ref().is_some_and(leads_there) {
+            return Ok(());
+        }
+        let opened = self.open(&place, device, at, Instant::now() + OPENED_WITHIN + SAYS_WITHIN).await?;
+        if let Ok(mut session) = place.session.try_lock()
+            && !session.as_ref().is_some_and(|open| open.client.is_open())
+        {
+            *session = Some(opened);
+        }
+        Ok(())
+    }
+
     /// All that goes over this device's sessions is copied, too, as it is before it is encrypted, for as long as somebody
     /// holds the tap.
     pub(crate) fn listen_in(&self, device: Uuid, copies: Copies) {
@@ -112,7 +137,7 @@ impl Sessions {
 
     /// Closes a device's session, if there is one.
     pub(crate) fn end(&self, device: Uuid) {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&device);
+        self.places.lock().unwrap_or_else(PoisonError::into_inner).remove(&device);
     }
 
     /// The open session, and whether it was opened for this.
@@ -123,6 +148,13 @@ impl Sessions {
             return Ok((open.clone(), false));
         }
         *session = None;
+        let open = self.open(&place, device, at, until).await?;
+        *session = Some(open.clone());
+        Ok((open, true))
+    }
+
+    /// A new session with the device, at the first of these addresses where it proves to be it.
+    async fn open(&self, place: &Place, device: Uuid, at: &[SocketAddr], until: Instant) -> Result<Open, LanError> {
         let known = tokio::time::timeout_at(until, self.owner.key(device)).await;
         let (owner, key) = known.ok().flatten().ok_or(LanError::NoKey)?;
         let mut why = LanError::NotSent(io::ErrorKind::AddrNotAvailable);
@@ -142,9 +174,7 @@ impl Sessions {
                 Ok(()) => {
                     let taps = place.taps.lock().unwrap_or_else(PoisonError::into_inner);
                     taps.iter().filter(|tap| !tap.is_over()).for_each(|tap| opened.listen_in(*peer, tap.clone()));
-                    let open = Open { at: *peer, client: opened };
-                    *session = Some(open.clone());
-                    return Ok((open, true));
+                    return Ok(Open { at: *peer, client: opened });
                 }
                 Err(error) => {
                     tracing::warn!("what answers at {peer} for {device} is another device: {error}");
@@ -156,15 +186,15 @@ impl Sessions {
     }
 
     fn place(&self, device: Uuid) -> Place {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if open.len() >= MAX_SESSIONS
-            && !open.contains_key(&device)
-            && let Some(oldest) = open.iter().min_by_key(|(_, place)| place.used).map(|(device, _)| *device)
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.len() >= MAX_SESSIONS
+            && !places.contains_key(&device)
+            && let Some(oldest) = places.iter().min_by_key(|(_, place)| place.used).map(|(device, _)| *device)
         {
-            open.remove(&oldest);
+            places.remove(&oldest);
         }
         let new = || Place { session: Arc::default(), used: Instant::now(), taps: Arc::default() };
-        let place = open.entry(device).or_insert_with(new);
+        let place = places.entry(device).or_insert_with(new);
         place.used = Instant::now();
         place.clone()
     }

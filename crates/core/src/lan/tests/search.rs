@@ -52,6 +52,7 @@ impl Home {
                         assert!(self.devices.insert(device.di.clone(), *device).is_some(), "changed before found");
                     }
                     LanEvent::Silent { di } => self.silent.push(di),
+                    LanEvent::Claimed { .. } => panic!("of a device of ours, and none of them is"),
                     LanEvent::Search(search) => self.search = search,
                 }
             }

@@ -1,0 +1,150 @@
+//! Who answers under the id of a device of ours: anybody may. Only what has proven to be the device is taken for it.
+//!
+//! Scope: pure: which address is asked for proof and when, what came of it. Non-scope: the proof itself
+//! ([`super::secure`]), and what the device says ([`super::known`]).
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+
+/// The most addresses that are known of one id. Our choice: some interfaces, both families, and strangers.
+const MAX_OF_ONE: usize = 16;
+/// The most addresses that are asked at once. Our choice; the others are asked when they are next heard.
+const MAX_ASKED: usize = 64;
+/// What could not prove it is asked again after so many rounds: an address may go to another host. Our choice.
+const AGAIN_AFTER: u32 = 12;
+/// An address that was not heard for this many rounds is dropped, and has to prove it anew. Our choice.
+const FORGET_AFTER: u32 = 6;
+
+/// The addresses, by the id under which they answer.
+#[derive(Debug, Default)]
+pub(super) struct Claims {
+    of: HashMap<String, Vec<Claim>>,
+    asked: usize,
+}
+
+#[derive(Debug)]
+struct Claim {
+    from: SocketAddr,
+    heard: u32,
+    is_asked: bool,
+    proof: Proof,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proof {
+    None,
+    Given,
+    /// In that round.
+    Failed(u32),
+}
+
+/// What is to be done with an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It is the device's.
+    Proven,
+    /// Its sender is to be asked for proof now; until then it counts for nothing.
+    Ask,
+    /// It counts for nothing.
+    Unproven,
+}
+
+impl Claims {
+    /// An address answered under this id in this round.
+    pub(super) fn heard(&mut self, di: &str, from: SocketAddr, round: u32) -> Standing {
+        let claims = self.of.entry(di.to_owned()).or_default();
+        if !claims.iter().any(|claim| claim.from == from) {
+            if claims.len() >= MAX_OF_ONE {
+                let idle =
+                    claims.iter().enumerate().filter(|(_, claim)| !claim.is_asked && claim.proof != Proof::Given);
+                let Some(oldest) = idle.min_by_key(|(_, claim)| claim.heard).map(|(at, _)| at) else {
+                    return Standing::Unproven;
+                };
+                claims.swap_remove(oldest);
+            }
+            claims.push(Claim { from, heard: round, is_asked: false, proof: Proof::None });
+        }
+        let Some(claim) = claims.iter_mut().find(|claim| claim.from == from) else { return Standing::Unproven };
+        claim.heard = claim.heard.max(round);
+        match claim.proof {
+            Proof::Given => return Standing::Proven,
+            Proof::Failed(at) if at + AGAIN_AFTER > round => return Standing::Unproven,
+            Proof::None | Proof::Failed(_) => {}
+        }
+        if claim.is_asked || self.asked >= MAX_ASKED {
+            return Standing::Unproven;
+        }
+        claim.is_asked = true;
+        self.asked += 1;
+        Standing::Ask
+    }
+
+    /// What an address that was asked has proven: `None`, where it did not answer. Returns whether other addresses are shown
+    /// now ([`Claims::unproven`]).
+    pub(super) fn answered(&mut self, di: &str, from: SocketAddr, proven: Option<bool>, round: u32) -> bool {
+        self.asked = self.asked.saturating_sub(1);
+        let claim = self.of.get_mut(di).and_then(|claims| claims.iter_mut().find(|claim| claim.from == from));
+        let Some(claim) = claim else { return false };
+        claim.is_asked = false;
+        let before = claim.is_shown();
+        claim.proof = match proven {
+            Some(true) => Proof::Given,
+            Some(false) => Proof::Failed(round),
+            None => Proof::None,
+        };
+        before != claim.is_shown()
+    }
+
+    /// Whether this address has proven to be that device.
+    pub(super) fn is_proven(&self, di: &str, at: SocketAddr) -> bool {
+        self.of.get(di).is_some_and(|claims| claims.iter().any(|one| one.from == at && one.proof == Proof::Given))
+    }
+
+    /// The addresses that could not prove it.
+    pub(super) fn unproven(&self, di: &str) -> Vec<SocketAddr> {
+        let claims = self.of.get(di).into_iter().flatten();
+        claims.filter(|claim| claim.is_shown()).map(|claim| claim.from).collect()
+    }
+
+    /// What could not prove it may do so when it is next heard.
+    pub(super) fn begin_anew(&mut self) {
+        for claim in self.of.values_mut().flatten() {
+            if let Proof::Failed(at) = &mut claim.proof {
+                *at = 0;
+            }
+        }
+    }
+
+    /// All have to prove it anew. Returns whether some were shown.
+    pub(super) fn doubt(&mut self, di: &str) -> bool {
+        let Some(claims) = self.of.get_mut(di) else { return false };
+        let shown = claims.iter().any(Claim::is_shown);
+        claims.retain(|claim| claim.is_asked);
+        claims.iter_mut().for_each(|claim| claim.proof = Proof::None);
+        shown
+    }
+
+    /// Drops what was not heard any more; returns the ids of which other addresses are shown now.
+    pub(super) fn expire(&mut self, round: u32) -> Vec<String> {
+        let mut changed = Vec::new();
+        for (di, claims) in &mut self.of {
+            let is_old = |claim: &Claim| !claim.is_asked && claim.heard + FORGET_AFTER < round;
+            if claims.iter().any(|claim| claim.is_shown() && is_old(claim)) {
+                changed.push(di.clone());
+            }
+            claims.retain(|claim| !is_old(claim));
+        }
+        self.of.retain(|_, claims| !claims.is_empty());
+        changed
+    }
+}
+
+impl Claim {
+    fn is_shown(&self) -> bool {
+        matches!(self.proof, Proof::Failed(_))
+    }
+}
+
+#[cfg(test)]
+#[path = "claims_tests.rs"]
+mod tests;
