@@ -12,9 +12,15 @@ pub(crate) fn say(line: &str) {
 }
 
 /// The stages so far.
-#[derive(Default)]
 pub(crate) struct Stages {
+    began: Instant,
     done: Vec<(String, Duration, bool)>,
+}
+
+impl Default for Stages {
+    fn default() -> Self {
+        Self { began: Instant::now(), done: Vec::new() }
+    }
 }
 
 impl Stages {
@@ -24,10 +30,15 @@ impl Stages {
         let start = Instant::now();
         let outcome = act();
         let took = start.elapsed();
-        let word = if outcome.is_ok() { "done" } else { "FAILED" };
-        say(&format!("== {name}: {word} in {:.1} s", took.as_secs_f64()));
-        self.done.push((name.to_owned(), took, outcome.is_ok()));
+        self.ended(name, took, outcome.is_ok());
         outcome
+    }
+
+    /// Tells that a stage ended, that was run beside others.
+    pub(crate) fn ended(&mut self, name: &str, took: Duration, ok: bool) {
+        let word = if ok { "done" } else { "FAILED" };
+        say(&format!("== {name}: {word} in {:.1} s", took.as_secs_f64()));
+        self.done.push((name.to_owned(), took, ok));
     }
 
     /// Runs one stage after whose failure the others are still worth running.
@@ -53,11 +64,10 @@ impl Stages {
 
     /// Writes the table of all stages.
     pub(crate) fn summarise(&self) {
-        let total = self.done.iter().map(|(_, took, _)| *took).sum::<Duration>();
         say("");
         for (name, took, ok) in &self.done {
             say(&format!("{:>8.1} s  {}{name}", took.as_secs_f64(), if *ok { "" } else { "FAILED: " }));
         }
-        say(&format!("{:>8.1} s  in all", total.as_secs_f64()));
+        say(&format!("{:>8.1} s  in all", self.began.elapsed().as_secs_f64()));
     }
 }

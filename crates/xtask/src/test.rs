@@ -1,5 +1,6 @@
 //! `cargo xtask test`: the set-up, then everything, with the seconds of each stage.
 
+mod lanes;
 mod program;
 
 use std::fs::File;
@@ -43,16 +44,16 @@ pub(crate) fn run(tree: &Tree) -> Result<(), Failure> {
             programs.into_iter().partition(|program| program.folder == tree.path(END_TO_END));
         counted(&mut stages, &mut tally, "unit", || all(&unit, |program| program::run(tree, None, program, &logs)));
         counted(&mut stages, &mut tally, "documentation", || documentation(tree));
-        for program in end_to_end {
-            counted(&mut stages, &mut tally, &program.name(tree), || {
-                let desktop = ON_A_DESKTOP
-                    .iter()
-                    .any(|start| program.target.starts_with(start))
-                    .then(Desktop::new)
-                    .transpose()?;
-                program::run(tree, desktop.as_ref(), &program, &logs)
-            });
-        }
+        lanes::run(
+            end_to_end,
+            needs_desktop,
+            |program| end_to_end_one(tree, program, &logs),
+            |program, took, outcome| {
+                let name = program.name(tree);
+                let ok = add(&mut tally, &name, outcome) == 0;
+                stages.ended(&name, took, ok);
+            },
+        );
     }
 
     stages.summarise();
@@ -72,15 +73,30 @@ fn alone(tree: &Tree) -> Result<File, Failure> {
 
 /// One stage whose tests are added to the sum. A stage that breaks down is a failure like that of a test.
 fn counted(stages: &mut Stages, sum: &mut Tally, name: &str, act: impl FnOnce() -> Result<Tally, Failure>) {
-    stages.attempt(name, || {
-        let tally = act().unwrap_or_else(|failure| {
-            say(&failure.to_string());
-            Tally::failure(name)
-        });
-        let failed = tally.failed;
-        sum.add(tally);
-        if failed == 0 { Ok(()) } else { Err(Failure::Tests { failed }) }
+    stages.attempt(name, || match add(sum, name, act()) {
+        0 => Ok(()),
+        failed => Err(Failure::Tests { failed }),
     });
+}
+
+/// Adds what came of a stage to the sum; returns how many of its tests failed.
+fn add(sum: &mut Tally, name: &str, outcome: Result<Tally, Failure>) -> usize {
+    let tally = outcome.unwrap_or_else(|failure| {
+        say(&failure.to_string());
+        Tally::failure(name)
+    });
+    let failed = tally.failed;
+    sum.add(tally);
+    failed
+}
+
+fn needs_desktop(program: &TestProgram) -> bool {
+    ON_A_DESKTOP.iter().any(|start| program.target.starts_with(start))
+}
+
+fn end_to_end_one(tree: &Tree, program: &TestProgram, logs: &Path) -> Result<Tally, Failure> {
+    let desktop = needs_desktop(program).then(Desktop::new).transpose()?;
+    program::run(tree, desktop.as_ref(), program, logs)
 }
 
 fn all(
