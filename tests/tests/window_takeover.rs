@@ -1,12 +1,12 @@
 //! A secured lock becomes the person's, in the real window: stopped, with a wrong PIN, with the right one; then set up, and
-//! given up; then by Just Works. Somebody else's stays theirs. Every screen is looked at: what stands in it has to be
-//! accessible. No PIN, no key and no password is left anywhere.
+//! given up; then by Just Works. Somebody else's stays theirs, and whoever claims to be the lock is told of. Every screen is
+//! looked at: what stands in it has to be accessible. No PIN, no key and no password is left anywhere.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::time::Duration;
 
 use homeward_protocol::crudn::Status;
-use homeward_simulator::{Kind, Scenario, Security};
+use homeward_simulator::{self as simulator, Kind, Scenario, Security};
 use homeward_tests::alone;
 use homeward_tests::journey::Journey;
 use homeward_tests::server::PASSWORD;
@@ -71,6 +71,10 @@ async fn story(scheme: Scheme, width: u32, height: u32) {
     assert_ne!(id, former);
     let key = lock.owner_key().unwrap();
     journey.window.attribute(&format!("found-{id}"), "data-is", "ready").await;
+    let others = simulator::Home::start(Scenario::of([Kind::Lock]).with_seed(77)).await.unwrap();
+    let impostor = others.device(Kind::Lock.key());
+    impostor.secured(Security::Owned).unwrap().claims_the_id(&id).forgets_requests();
+    impostor.wait_for_request(|asked| asked.href.path() == "/oic/res").await.unwrap();
     journey.window.clicks("devices-next").await;
     journey.window.sees(&format!("plan-{id}")).await;
     journey.window.clicks("review-go").await;
@@ -78,7 +82,10 @@ async fn story(scheme: Scheme, width: u32, height: u32) {
     journey.window.goes_to(&format!("#/device/{id}/security")).await;
     journey.window.attribute("security-lan", "data-is", "ours").await;
     journey.window.attribute("security-owned", "data-is", "complete").await;
+    let at = impostor.endpoints()[0].to_string();
+    journey.window.reads("security-claimed", "where the impostor is", |words| words.contains(&at)).await;
     journey.looks("takeover-security").await;
+    impostor.goes_away();
 
     journey.window.goes_to("#/settings").await;
     for (question, dialog) in [("backup-save", "takeover-backup-save"), ("backup-restore", "takeover-backup-restore")] {
