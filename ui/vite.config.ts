@@ -22,5 +22,7 @@ export default defineConfig(({ command }) => ({
     restoreMocks: true,
     testTimeout: 20_000,
     pool: "threads",
+    // On two cores the default is one.
+    maxWorkers: "100%",
   },
 }));

@@ -51,6 +51,7 @@ pub(crate) fn all() -> impl Fn(Invoke) -> bool {
         cancel_takeover,
         finish_takeover,
         give_up,
+        forget_key,
         save_backup,
         restore_backup,
         request,
@@ -247,6 +248,11 @@ async fn finish_takeover(home: State<'_, Home>, id: String) -> Result<(), Error>
 #[tauri::command]
 async fn give_up(home: State<'_, Home>, id: String) -> Result<(), Error> {
     home.give_up(&id).await
+}
+
+#[tauri::command]
+async fn forget_key(home: State<'_, Home>, id: String) -> Result<(), Error> {
+    home.forget_key(&id).await
 }
 
 /// Returns how many devices' keys were written; nothing, where no file was chosen.

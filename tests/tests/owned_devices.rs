@@ -24,6 +24,10 @@ fn href(path: &str) -> Href {
     Href::new(path).unwrap()
 }
 
+fn passphrase() -> Secret {
+    Secret::new("seven small words are many")
+}
+
 #[test]
 fn a_lock_is_taken_over_with_its_pin_set_up_under_its_security_and_controlled_over_both_paths() {
     alone(async || {
@@ -227,6 +231,54 @@ fn a_device_that_is_given_up_is_nobodys_again_and_has_no_account() {
 }
 
 #[test]
+fn one_that_is_lost_is_forgotten_and_in_no_backup_any_more() {
+    alone(async || {
+        let (house, lock) = LockHouse::new().await;
+        let (home, file) = (house.home(), house.stage.folder.path().join("backup"));
+        let id = house.owns(&lock).await;
+        assert_eq!(home.forget_key(&id).await.unwrap_err().code, Code::NotNow, "it answers: it can be told");
+        lock.goes_away();
+        home.start_search();
+        device(home, &id, "silent", |device| device.lan.as_ref().is_some_and(|lan| !lan.answering)).await;
+        home.forget_key(&id).await.unwrap();
+        assert!(home.devices().iter().all(|device| device.owned.is_none()));
+        let nothing = home.save_backup(&file, passphrase()).await.unwrap_err();
+        assert_eq!(nothing.code, Code::NotNow);
+        assert_eq!(home.forget_key(&id).await.unwrap_err().code, Code::NotNow, "there is none any more");
+        // It comes back as it was: somebody's who is not known here.
+        lock.comes_back().unwrap();
+        device(home, &id, "another's", |device| {
+            device.lan.as_ref().is_some_and(|lan| lan.answering && lan.security == Security::OwnedByAnother)
+        })
+        .await;
+        house.stage.home.close().await;
+        Homewardctl::new(house.stage.folder.path()).run(&["forget-key", &id, "--timeout", "3"]).await.exits(2);
+    });
+}
+
+#[test]
+fn one_that_was_reset_by_hand_is_made_ours_again_once_its_key_is_forgotten() {
+    alone(async || {
+        let (house, lock) = LockHouse::new().await;
+        let home = house.home();
+        let id = house.owns(&lock).await;
+        // Most have another id after that; this one keeps its own, and cannot be told from one that only claims it.
+        lock.secured(simulator::Security::Unowned).unwrap().claims_the_id(&id);
+        home.start_search();
+        device(home, &id, "not proven", |device| {
+            !device.claimed_at.is_empty() && device.lan.as_ref().is_some_and(|lan| !lan.answering)
+        })
+        .await;
+        assert_eq!(home.take_over(&id, None).unwrap_err().code, Code::NotNow, "it is ours, as far as is known");
+        home.forget_key(&id).await.unwrap();
+        house.owns(&lock).await;
+        let request = Request::get(href("/lock"));
+        assert_eq!(home.request(&lock.di_now(), request, Via::Lan).await.unwrap().status, 200);
+        assert!(home.devices().iter().all(|device| device.claimed_at.is_empty()));
+    });
+}
+
+#[test]
 fn one_whose_answer_to_being_given_up_is_lost_is_given_up_all_the_same() {
     alone(async || {
         let (house, lock) = LockHouse::new().await;
@@ -294,7 +346,7 @@ fn one_whose_key_is_lost_has_to_be_reset_unless_a_backup_has_it() {
     alone(async || {
         let (house, lock) = LockHouse::new().await;
         let id = house.owns(&lock).await;
-        let (folder, passphrase) = (house.stage.folder.path(), || Secret::new("seven small words are many"));
+        let folder = house.stage.folder.path();
         let file = folder.join("homeward.backup");
         house.home().save_backup(&file, passphrase()).await.unwrap();
         house.home().close().await;
@@ -470,7 +522,6 @@ fn a_backup_moves_the_devices_to_another_computer_and_back() {
         let (house, lock) = LockHouse::new().await;
         let id = house.owns(&lock).await;
         let file = house.stage.folder.path().join("homeward.backup");
-        let passphrase = || Secret::new("seven small words are many");
         let short = house.home().save_backup(&file, Secret::new("short")).await.unwrap_err();
         assert_eq!(short.code, Code::PassphraseWeak);
         assert_eq!(house.home().save_backup(&file, passphrase()).await.unwrap(), 1);

@@ -63,9 +63,10 @@ pub(crate) struct Common {
 pub(crate) enum Command {
     /// Search the local network until the timeout (Ctrl-C ends the search early), and print what was found
     #[command(
-        after_help = "JSON: an array of {di, name, deviceType, manufacturer, addresses, remoteAccess, security, \
-        resources}.\nremoteAccess is null or {address, port, status, errorReason}; security is none, unowned, in-transfer, \
-        ours, reset-needed or owned-by-another."
+        after_help = "JSON: an array of {di, name, deviceType, manufacturer, addresses, claimedAt, remoteAccess, \
+        security, resources}.\nremoteAccess is null or {address, port, status, errorReason}; security is none, unowned, in-transfer, \
+        ours, reset-needed or owned-by-another; claimedAt are addresses of what answers under the id of a device of yours and \
+        could not prove to be it."
     )]
     Discover,
     /// The XMPP account that the devices get, and with which they are controlled
@@ -109,13 +110,18 @@ pub(crate) enum Command {
     FinishOwn(OneDevice),
     /// Give a device of yours up: it forgets you, its account and all that it was given
     GiveUp(OneDevice),
+    /// Forget the key of a device of yours that is lost, or was reset by hand
+    ForgetKey(OneDevice),
     /// The keys of the devices that are yours, in an encrypted file: whoever has it and its passphrase owns the devices
     #[command(subcommand)]
     Backup(BackupCommand),
     /// The devices of the account, and what else answers on the local network
-    #[command(after_help = "JSON: an array of {di, jid, deviceType, name, presence, lastSeen, paths, latencyMs}.\n\
+    #[command(
+        after_help = "JSON: an array of {di, jid, deviceType, name, presence, lastSeen, paths, latencyMs, claimedAt}.\n\
         presence is online, offline or remembered (from an earlier day); lastSeen is RFC 3339 in UTC, or null;\npaths \
-        are those open now, of lan and xmpp.")]
+        are those open now, of lan and xmpp; claimedAt are addresses of what answers under the id of a device of yours and \
+        could not prove to be it."
+    )]
     Devices,
     /// Retrieve a resource
     #[command(after_help = ANSWER)]

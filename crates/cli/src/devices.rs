@@ -172,6 +172,7 @@ mod tests {
             json!({
                 "di": "AB", "jid": "home@home.test/OIC/1.0/oic.d.light/AB", "deviceType": "oic.d.light", "name": "Lamp",
                 "presence": "online", "lastSeen": "2025-12-31T23:59:59.25Z", "paths": ["xmpp"], "latencyMs": 7,
+                "claimedAt": [],
             })
         );
     }

@@ -72,6 +72,7 @@ async fn run(arguments: &Arguments, output: &Output) -> Result<Exit, Failure> {
         Command::Own(options) => own::run(common, options, output).await,
         Command::FinishOwn(options) => own::finish(common, options, output).await,
         Command::GiveUp(options) => own::give_up(common, options, output).await,
+        Command::ForgetKey(options) => own::forget_key(common, options, output).await,
         Command::Backup(command) => backup::run(common, command, output).await,
         Command::Devices => devices::run(common, output).await,
         Command::Get(asking) => request::run(common, asking.target.request(), asking.show, output).await,

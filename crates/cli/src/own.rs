@@ -1,4 +1,4 @@
-//! `own`, `give-up` and `finish-own`: a secured device becomes yours, and is yours no longer.
+//! `own`, `give-up`, `forget-key` and `finish-own`: a secured device becomes yours, and is yours no longer.
 //!
 //! Scope: finding the device, the PIN, printing how it gets on, Ctrl-C. Non-scope: the transfer (`homeward_core`).
 
@@ -70,6 +70,20 @@ pub(crate) async fn give_up(common: &Common, options: &OneDevice, output: &Outpu
         let id = described(home, &options.di, patience).await?;
         home.give_up(&id).await?;
         done(output, &options.di, "given-up", "It forgot you and all that it was given; it is nobody's now.")
+    })
+    .await
+}
+
+/// Forgets the key of a device that is lost, or was reset by hand; first it is looked for.
+pub(crate) async fn forget_key(common: &Common, options: &OneDevice, output: &Output) -> Result<Exit, Failure> {
+    with_home(common, Server::StayAway, async |home, patience| {
+        let id = match described(home, &options.di, patience).await {
+            Ok(id) => id,
+            // As it should be.
+            Err(_) => options.di.to_lowercase(),
+        };
+        home.forget_key(&id).await?;
+        done(output, &options.di, "forgotten", "Its key is forgotten here: it is yours no longer.")
     })
     .await
 }

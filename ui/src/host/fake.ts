@@ -399,6 +399,11 @@ export class FakeHost implements Host {
     this.tell({ type: "device-forgotten", id });
   }
 
+  async forgetKey(id: string): Promise<void> {
+    this.asked.push(`forgetKey ${id}`);
+    this.change(id, (device) => ({ ...device, owned: null }));
+  }
+
   async saveBackup(): Promise<number | null> {
     this.asked.push("saveBackup");
     return this.#backup();

@@ -89,6 +89,8 @@ export interface Host {
   finishTakeover(id: string): Promise<void>;
   /** The device forgets us, its account and all that it was given. */
   giveUp(id: string): Promise<void>;
+  /** It is lost, or was reset by hand: it is ours no longer. Rejects while it answers. */
+  forgetKey(id: string): Promise<void>;
   /** The keys of our devices, into an encrypted file that the system's dialog asks for; how many, or null: no file. */
   saveBackup(passphrase: string): Promise<number | null>;
   /** And back. */

@@ -44,6 +44,7 @@ export const tauri: Host = {
   cancelTakeover: (id) => invoke("cancel_takeover", { id }),
   finishTakeover: (id) => invoke("finish_takeover", { id }),
   giveUp: (id) => invoke("give_up", { id }),
+  forgetKey: (id) => invoke("forget_key", { id }),
   saveBackup: (passphrase) => invoke("save_backup", { passphrase }),
   restoreBackup: (passphrase) => invoke("restore_backup", { passphrase }),
   request: (id, request, via) => invoke("request", { id, request, via }),

@@ -104,6 +104,20 @@ describe("a device that is ours", () => {
     await waitFor(() => expect(host.asked).toContain(`giveUp ${LOCK}`));
   });
 
+  it("and is away can be forgotten after a question", async () => {
+    const host = new FakeHost(signedIn());
+    const owned = { sinceMs: 0, method: "pin", complete: true } as const;
+    host.change(LOCK, (device) => ({ ...device, owned, lan: device.lan && { ...device.lan, answering: false } }));
+    await openWindow(host, `#/device/${LOCK}/security`);
+    await until("security-owned", "complete");
+    expect(at("security-owned").textContent).toContain("lost or was reset");
+    await press("forget-key");
+    expect(await violations()).toEqual([]);
+    await press("forget-key-go");
+    await waitFor(() => expect(host.asked).toContain(`forgetKey ${LOCK}`));
+    await waitFor(() => expect(maybe("security-owned")).toBeNull());
+  });
+
   it("and is not ready says so, and is finished", async () => {
     const host = new FakeHost(signedIn());
     host.change(LOCK, (device) => ({ ...device, owned: { sinceMs: 0, method: "pin", complete: false } }));

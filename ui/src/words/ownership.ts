@@ -50,12 +50,17 @@ export const ownership = {
     own: "Make it yours…",
     giveUp: "Give it up",
     giveUpText: "It forgets you, its account and its settings, and is nobody’s: whoever has it next can make it theirs.",
-    giveUpAway: "Only on its own network: it has to be reached directly.",
+    giveUpAway: "Only on its own network: it has to be reached directly. If it is lost or was reset, its key can be forgotten.",
     giveUpAsk: "Give up…",
     giveUpTitle: (name: string) => `Give ${name} up?`,
     giveUpWhy:
       "It is reset: it loses its account and all that it was given, and has another identity afterwards. To use it again, it has to be found and made yours anew.",
     giveUpKeep: "Keep it",
     giveUpGo: "Give it up",
+    forgetKeyAsk: "Forget its key…",
+    forgetKeyTitle: (name: string) => `Forget the key of ${name}?`,
+    forgetKeyWhy:
+      "Only if it is lost, or was reset as its manual says. If it comes back as it was, nobody can command it on its network before it is reset. What it knows of an account it keeps.",
+    forgetKeyGo: "Forget its key",
   },
 };

@@ -481,6 +481,15 @@ impl Home {
         self.inner.give_up(id).await
     }
 
+    /// Forgets the key of a device of ours that is lost, or was reset by hand: it is ours no longer, and in no further backup.
+    /// If it was neither, nobody can command it on its network before it is reset.
+    ///
+    /// # Errors
+    /// The device is not ours, or it answers: then it is to be given up.
+    pub async fn forget_key(&self, id: &str) -> Result<(), Error> {
+        self.inner.forget_key(id).await
+    }
+
     /// Writes the keys of our devices into an encrypted file; returns how many they are. Whoever has the file and the
     /// passphrase owns the devices.
     ///

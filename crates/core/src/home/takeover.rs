@@ -23,12 +23,13 @@ use uuid::Uuid;
 
 use super::Inner;
 use super::control::{self, lan_error};
+use super::devices::Known;
 use super::reachable::away;
 use super::state::{State, now_ms};
 use crate::error::{Code, Error};
 use crate::lan::{LanClient, LanDevice, LanError, Place, Session, SessionError};
 use crate::store::{Ownership, SlotLock};
-use crate::view::{Keyring, Owned, Security, Takeover, TakeoverLeft, TakeoverState};
+use crate::view::{Keyring, Owned, Path, Security, Takeover, TakeoverLeft, TakeoverState};
 
 /// Our choice: what a person does to one transfer and it has not seen yet.
 const ANSWERS: usize = 4;
@@ -190,6 +191,19 @@ impl Inner {
         Ok(())
     }
 
+    /// A device of ours that is lost, or was reset by hand, is ours no longer.
+    pub(super) async fn forget_key(&self, id: &str) -> Result<(), Error> {
+        let device = Uuid::parse_str(id).ok();
+        let ownership = device.map(|device| self.store.ownership(device)).transpose()?.flatten();
+        let ownership = ownership.ok_or_else(not_ours)?;
+        let can_be_asked = |known: &Known| known.holds(Path::Lan) && !known.lacks_key;
+        if self.state().device(id).is_some_and(can_be_asked) {
+            return Err(Error::new(Code::NotNow, "the device answers on this network: give it up, so that it knows"));
+        }
+        self.forget_ownership(ownership.device).await;
+        Ok(())
+    }
+
     /// Whether a device that did not answer to its reset has done it: it does not know our key any more, and says that nobody
     /// owns it.
     async fn has_forgotten_us(&self, place: &Place, lan: &LanDevice) -> bool {
@@ -208,7 +222,6 @@ impl Inner {
     /// A device that is, or may be, ours, as it answers on this network.
     fn ours(&self, id: &str) -> Result<(Ownership, LanDevice), Error> {
         let lan = self.lan_device(id).ok_or_else(away)?;
-        let not_ours = || Error::new(Code::NotNow, "the device is not yours");
         let device = Uuid::parse_str(&lan.di).map_err(|_| not_ours())?;
         Ok((self.store.ownership(device)?.ok_or_else(not_ours)?, lan))
     }
@@ -570,6 +583,10 @@ fn terms(ownership: &Ownership, device: &LanDevice) -> Terms {
 
 fn taken(asked: &Asked, answer: &Response) -> Result<(), Error> {
     if asked.is_taken(answer) { Ok(()) } else { Err(refused(answer)) }
+}
+
+fn not_ours() -> Error {
+    Error::new(Code::NotNow, "the device is not yours")
 }
 
 /// A failure that the device answered with.

@@ -3,8 +3,14 @@
 //! Scope: pure: which address is asked for proof and when, what came of it. Non-scope: the proof itself
 //! ([`super::secure`]), and what the device says ([`super::known`]).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
+
+use homeward_protocol::oic::discovery::DiscoveredDevice;
+use uuid::Uuid;
+
+use super::device::secured_endpoints;
+use super::secure::Owner;
 
 /// The most addresses that are known of one id. Our choice: some interfaces, both families, and strangers.
 const MAX_OF_ONE: usize = 16;
@@ -15,11 +21,18 @@ const AGAIN_AFTER: u32 = 12;
 /// An address that was not heard for this many rounds is dropped, and has to prove it anew. Our choice.
 const FORGET_AFTER: u32 = 6;
 
+/// How many addresses are asked again once the keys of our devices have been read. Our choice; further ones are asked by the
+/// next round.
+const MAX_AWAITING: usize = 256;
+
 /// The addresses, by the id under which they answer.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Claims {
+    owner: Owner,
     of: HashMap<String, Vec<Claim>>,
     asked: usize,
+    /// Where devices of ours may be, whose keys were still being read when they answered.
+    awaiting_keys: HashSet<SocketAddr>,
 }
 
 #[derive(Debug)]
@@ -39,19 +52,70 @@ enum Proof {
 }
 
 /// What is to be done with an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// It is the device's.
-    Proven,
-    /// Its sender is to be asked for proof now; until then it counts for nothing.
-    Ask,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It is the device's own, or that of a device which is not ours: nobody can tell.
+    ItsOwn,
+    /// It counts for nothing, and its sender is to be asked for proof now.
+    Ask {
+        /// The sender, in the clear.
+        from: SocketAddr,
+        /// What it has to prove to be.
+        device: Uuid,
+        /// Where it says that it can be asked.
+        at: Vec<SocketAddr>,
+    },
     /// It counts for nothing.
     Unproven,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Proven,
+    Ask,
+    Unproven,
+}
+
 impl Claims {
+    /// To be the devices of this owner.
+    pub(super) fn of(owner: Owner) -> Self {
+        Self { owner, ..Self::default() }
+    }
+
+    /// A device answered in this round.
+    pub(super) fn judge(&mut self, answer: &DiscoveredDevice, from: SocketAddr, round: u32) -> Verdict {
+        let di = answer.di.as_str();
+        let (from, Ok(device)) = (answer.at(from), Uuid::parse_str(di)) else { return Verdict::ItsOwn };
+        if self.owner.awaits_key(device) {
+            if self.awaiting_keys.len() < MAX_AWAITING {
+                self.awaiting_keys.insert(from);
+            }
+            return Verdict::Unproven;
+        }
+        if !self.owner.has_key(device) {
+            return Verdict::ItsOwn;
+        }
+        let at = secured_endpoints(&answer.links, &[from]);
+        let standing = match at.is_empty() {
+            // It cannot be asked.
+            true if self.is_proven(di, from) => Standing::Proven,
+            true => Standing::Unproven,
+            false => self.heard(di, from, round),
+        };
+        match standing {
+            Standing::Proven => Verdict::ItsOwn,
+            Standing::Ask => Verdict::Ask { from, device, at },
+            Standing::Unproven => Verdict::Unproven,
+        }
+    }
+
+    /// The addresses that answered before the keys of our devices had been read, once.
+    pub(super) fn could_be_asked_now(&mut self) -> HashSet<SocketAddr> {
+        std::mem::take(&mut self.awaiting_keys)
+    }
+
     /// An address answered under this id in this round.
-    pub(super) fn heard(&mut self, di: &str, from: SocketAddr, round: u32) -> Standing {
+    fn heard(&mut self, di: &str, from: SocketAddr, round: u32) -> Standing {
         let claims = self.of.entry(di.to_owned()).or_default();
         if !claims.iter().any(|claim| claim.from == from) {
             if claims.len() >= MAX_OF_ONE {

@@ -1,5 +1,10 @@
 #![allow(clippy::unwrap_used)]
 
+use homeward_protocol::crudn::Href;
+use homeward_protocol::oic::device_id::DeviceId;
+use homeward_protocol::oic::discovery::Link;
+use homeward_protocol::ownership::keys::Key;
+
 use super::*;
 
 const LOCK: &str = "lock";
@@ -84,4 +89,48 @@ fn strangers_take_bounded_room_and_not_the_devices() {
     assert_eq!(claims.heard("one more", host(1), 4), Standing::Unproven);
     claims.answered("device 0", host(1), None, 4);
     assert_eq!(claims.heard("one more", host(1), 4), Standing::Ask);
+}
+
+#[test]
+fn only_devices_of_ours_are_asked_and_not_before_their_keys_have_been_read() {
+    let (ours, awaited, others) = (Uuid::from_u128(1), Uuid::from_u128(2), Uuid::from_u128(3));
+    let owner = Owner::awaiting(HashSet::from([ours, awaited]));
+    let key = Key::from_base64("AAECAwQFBgcICQoLDA0ODw==").unwrap();
+    owner.add(ours, Uuid::from_u128(9), key.clone());
+    let mut claims = Claims::of(owner.clone());
+    let answer = |device: Uuid, secure_port| {
+        let link = Link {
+            href: Href::new("/lock").unwrap(),
+            rt: vec!["oic.r.lock.status".to_owned()],
+            interfaces: vec![],
+            observable: false,
+            endpoints: vec![],
+            secure_port,
+        };
+        DiscoveredDevice { di: DeviceId::new(&device.to_string()).unwrap(), links: vec![link] }
+    };
+    assert_eq!(claims.judge(&answer(others, None), host(1), 1), Verdict::ItsOwn);
+    let at = vec!["192.0.2.1:5684".parse().unwrap()];
+    let ask = |device, at: &Vec<SocketAddr>| Verdict::Ask { from: host(1), device, at: at.clone() };
+    assert_eq!(claims.judge(&answer(ours, Some(5684)), host(1), 1), ask(ours, &at));
+    assert_eq!(claims.judge(&answer(ours, None), host(2), 1), Verdict::Unproven, "it cannot be asked");
+    claims.answered(&ours.to_string(), host(1), Some(true), 1);
+    assert_eq!(claims.judge(&answer(ours, None), host(1), 1), Verdict::ItsOwn, "as it has proven");
+
+    assert_eq!(claims.judge(&answer(awaited, Some(5684)), host(1), 1), Verdict::Unproven);
+    assert_eq!(claims.could_be_asked_now(), HashSet::from([host(1)]));
+    assert!(claims.could_be_asked_now().is_empty(), "once");
+    owner.add(awaited, Uuid::from_u128(9), key);
+    assert_eq!(claims.judge(&answer(awaited, Some(5684)), host(1), 1), ask(awaited, &at));
+    // Where the keyring has none, it is shown as one whose key is lost.
+    let lost = Uuid::from_u128(4);
+    let owner = Owner::awaiting(HashSet::from([lost]));
+    let mut claims = Claims::of(owner.clone());
+    for n in 0..2 * MAX_AWAITING {
+        let from = format!("192.0.{}.{}:5683", n / 200, n % 200).parse().unwrap();
+        assert_eq!(claims.judge(&answer(lost, Some(5684)), from, 1), Verdict::Unproven);
+    }
+    owner.complete();
+    assert_eq!(claims.judge(&answer(lost, Some(5684)), host(1), 1), Verdict::ItsOwn);
+    assert_eq!(claims.could_be_asked_now().len(), MAX_AWAITING);
 }

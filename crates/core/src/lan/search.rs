@@ -10,17 +10,15 @@ use std::time::Duration;
 use homeward_protocol::coap::message::Format;
 use homeward_protocol::crudn::{Href, Request};
 use homeward_protocol::oic::device::DEVICE_URI;
-use homeward_protocol::oic::discovery::DiscoveredDevice;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use uuid::Uuid;
 
 use super::asking::{self, fetch};
-use super::claims::{Claims, Standing};
+use super::claims::{Claims, Verdict};
 use super::client::{LanClient, LanError};
 use super::describe::{self, Outcome, Read};
-use super::device::secured_endpoints;
 use super::dns_sd::Browser;
 use super::figures::Figures;
 use super::interfaces::Wanted;
@@ -65,9 +63,6 @@ const MAX_ASKING: usize = 16;
 const MAX_HINTS: usize = 256;
 /// The figures are told at most so often.
 const FIGURES_EVERY: Duration = Duration::from_millis(150);
-/// How many addresses are asked again once the keys of our devices have been read. Our choice; further ones are asked by the
-/// next round.
-const MAX_AWAITING: usize = 256;
 /// How many answers wait for the search. Our choice; then they wait in the sockets.
 const WAITING: usize = 128;
 /// How many devices one answer may bring. Our choice: a bridge has dozens.
@@ -114,13 +109,12 @@ pub(super) fn spawn(
     let (heard, answers) = mpsc::channel(WAITING);
     let (notes, noted) = mpsc::channel(WAITING);
     let search = Search {
-        setup,
         events,
         heard,
         notes,
         known: Known::default(),
-        claims: Claims::default(),
-        awaiting_keys: HashSet::new(),
+        claims: Claims::of(setup.sessions.owner().clone()),
+        setup,
         figures: Figures::default(),
         round: 0,
         running: None,
@@ -147,8 +141,6 @@ struct Search {
     notes: mpsc::Sender<Note>,
     known: Known,
     claims: Claims,
-    /// Where devices of ours may be, whose keys were still being read when they answered.
-    awaiting_keys: HashSet<SocketAddr>,
     figures: Figures,
     /// Counts over all searches, so that "heard in the last round" keeps its meaning.
     round: u32,
@@ -231,7 +223,7 @@ impl Search {
                 Ok(())
             }
             Command::KeysAreRead => {
-                for at in std::mem::take(&mut self.awaiting_keys) {
+                for at in self.claims.could_be_asked_now() {
                     self.ask(vec![at], None);
                 }
                 Ok(())
@@ -353,9 +345,15 @@ impl Search {
         let mut ids = Vec::new();
         for device in devices.into_iter().take(MAX_OF_ONE_ANSWER) {
             let di = device.di.to_string();
-            if !self.counts(&di, from, &device) {
-                ids.push(di);
-                continue;
+            match self.claims.judge(&device, from, self.round) {
+                Verdict::ItsOwn => {}
+                verdict => {
+                    if let Verdict::Ask { from, device, at } = verdict {
+                        self.ask_for_proof(di.clone(), from, device, at);
+                    }
+                    ids.push(di);
+                    continue;
+                }
             }
             let Some(news) = self.known.heard(self.round, from, format, general, device) else { continue };
             if let Some(interface) = interface {
@@ -368,33 +366,13 @@ impl Search {
         Ok(ids)
     }
 
-    /// Whether this is the device's answer. What answers under the id of one of ours proves first that it is it.
-    fn counts(&mut self, di: &str, from: SocketAddr, answer: &DiscoveredDevice) -> bool {
-        let owner = self.setup.sessions.owner();
-        let (from, device) = (answer.at(from), Uuid::parse_str(di).ok());
-        if device.is_some_and(|device| owner.awaits_key(device)) {
-            if self.awaiting_keys.len() < MAX_AWAITING {
-                self.awaiting_keys.insert(from);
-            }
-            return false;
-        }
-        let Some(device) = device.filter(|device| owner.has_key(*device)) else { return true };
-        let at = secured_endpoints(&answer.links, &[from]);
-        if at.is_empty() {
-            // It cannot be asked.
-            return self.claims.is_proven(di, from);
-        }
-        match self.claims.heard(di, from, self.round) {
-            Standing::Proven => return true,
-            Standing::Unproven => return false,
-            Standing::Ask => {}
-        }
-        let (sessions, notes, di) = (self.setup.sessions.clone(), self.notes.clone(), di.to_owned());
+    /// Has what answers there prove that it is this device of ours.
+    fn ask_for_proof(&mut self, di: String, from: SocketAddr, device: Uuid, at: Vec<SocketAddr>) {
+        let (sessions, notes) = (self.setup.sessions.clone(), self.notes.clone());
         self.tasks.spawn(async move {
             let proven = sessions.prove(device, &at).await;
             let _ = notes.send(Note::Proof { di, from, proven }).await;
         });
-        false
     }
 
     async fn note(&mut self, note: Note) -> Result<(), Unread> {
