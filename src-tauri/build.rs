@@ -35,6 +35,7 @@ fn main() {
             "cancel_takeover",
             "finish_takeover",
             "give_up",
+            "forget_key",
             "save_backup",
             "restore_backup",
             "request",

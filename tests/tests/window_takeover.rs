@@ -1,6 +1,6 @@
 //! A secured lock becomes the person's, in the real window: stopped, with a wrong PIN, with the right one; then set up, and
-//! given up; then by Just Works. Somebody else's stays theirs, and whoever claims to be the lock is told of. Every screen is
-//! looked at: what stands in it has to be accessible. No PIN, no key and no password is left anywhere.
+//! given up; then by Just Works, and lost. Somebody else's stays theirs, and whoever claims to be the lock is told of. Every
+//! screen is looked at: what stands in it has to be accessible. No PIN, no key and no password is left anywhere.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
 use std::time::Duration;
@@ -114,6 +114,18 @@ async fn story(scheme: Scheme, width: u32, height: u32) {
     journey.window.clicks("take-over-done").await;
     journey.window.attribute("security-lan", "data-is", "ours").await;
     let next_key = lock.owner_key().unwrap();
+
+    // And lost.
+    let lost = lock.di_now();
+    lock.goes_away();
+    journey.window.goes_to("#/add").await;
+    journey.window.attribute(&format!("found-{lost}"), "data-is", "silent").await;
+    journey.window.goes_to(&format!("#/device/{lost}/security")).await;
+    journey.window.clicks("forget-key").await;
+    journey.window.sees("forget-key-dialog").await;
+    journey.looks("takeover-forget-key").await;
+    journey.window.clicks("forget-key-go").await;
+    journey.window.loses("security-owned").await;
     assert_ne!(key, next_key);
     let secrets = [PASSWORD.as_bytes(), pin.as_bytes(), next_pin.as_bytes(), &key[..], &next_key[..]];
     journey.window.quits_without_a_trace_of(&secrets).await;

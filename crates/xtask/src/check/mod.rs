@@ -56,6 +56,7 @@ pub(crate) fn lints(tree: &Tree, stages: &mut Stages) {
 pub(crate) fn rules(tree: &Tree, stages: &mut Stages) {
     stages.attempt("who may depend on whom", || purity::holds(tree));
     stages.attempt("who may import whom in the UI", || window::imports_hold(tree));
+    stages.attempt("what the UI may call", || window::commands_are_allowed(tree));
     stages.attempt("no simulated host in the UI's bundle", || window::bundle_is_real(tree));
     stages.attempt("docs/protocol.md names a file and a test for each requirement", || conformance::holds(tree));
 }

@@ -86,6 +86,23 @@ pub(super) fn bundle_is_real(tree: &Tree) -> Result<(), Failure> {
     super::none(found)
 }
 
+/// Each command that the UI calls is one that the window may call: a call that is not allowed fails only when it is made.
+pub(super) fn commands_are_allowed(tree: &Tree) -> Result<(), Failure> {
+    let host = super::read(&tree.path("ui/src").join(TAURI_HOST))?;
+    let allowed = super::read(&tree.path("src-tauri/capabilities/main.json"))?;
+    let refused = commands(&host).filter(|command| !allowed.contains(&permission(command)));
+    super::none(refused.map(|command| format!("{TAURI_HOST} calls {command}, which no capability allows")).collect())
+}
+
+fn commands(host: &str) -> impl Iterator<Item = &str> {
+    host.split("invoke(\"").skip(1).filter_map(|rest| rest.split('"').next())
+}
+
+/// As a capability names it, in quotes.
+fn permission(command: &str) -> String {
+    format!("\"allow-{}\"", command.replace('_', "-"))
+}
+
 fn bundle(folder: &Path) -> Result<String, Failure> {
     super::files(folder, &[".js", ".html"])?.iter().map(|path| super::read(path)).collect()
 }
@@ -100,7 +117,7 @@ fn texts(source: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{imports, offence, texts};
+    use super::{commands, imports, offence, permission, texts};
 
     #[test]
     fn screens_do_not_know_each_other_and_parts_know_no_screen() {
@@ -125,6 +142,13 @@ mod tests {
         let mut found = imports(text).collect::<Vec<_>>();
         found.sort_unstable();
         assert_eq!(found, ["./a", "./b", "./c.css", "./d"]);
+    }
+
+    #[test]
+    fn commands_are_found_and_named_as_their_permissions() {
+        let host = "giveUp: (id) => invoke(\"give_up\", { id }),\n  snapshot: () => invoke(\"snapshot\"),";
+        let found = commands(host).map(permission).collect::<Vec<_>>();
+        assert_eq!(found, ["\"allow-give-up\"", "\"allow-snapshot\""]);
     }
 
     #[test]
