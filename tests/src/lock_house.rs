@@ -3,13 +3,13 @@
 //! Scope: what the tests of ownership have in common. Non-scope: what becomes of a transfer.
 
 use homeward_core::crudn::{Href, Request};
-use homeward_core::view::{Takeover, TakeoverState, Via};
+use homeward_core::view::{OnboardChoice, RunState, Takeover, TakeoverState, Via};
 use homeward_core::{Home, Secret};
 use homeward_simulator::{self as simulator, Kind, Scenario};
 use serde_json::json;
 
 use crate::server;
-use crate::stage::{Stage, device, until};
+use crate::stage::{Stage, device, run_ended, until};
 
 /// A home that is signed in, and a lock that is nobody's.
 pub struct LockHouse {
@@ -27,9 +27,9 @@ impl LockHouse {
     pub async fn new() -> (Self, simulator::Device) {
         let stage = Stage::signed_in(server::Kind::Prosody).await;
         let scenario = Scenario::of([Kind::Lock]).trusting(stage.server.ca_file());
-        let devices = simulator::Home::start(scenario).await.expect("what the test is about");
+        let devices = simulator::Home::start(scenario).await.expect("its sockets");
         let lock = devices.device("lock");
-        lock.secured(simulator::Security::Unowned).expect("what the test is about");
+        lock.secured(simulator::Security::Unowned).expect("its sockets");
         (Self { stage, devices }, lock)
     }
 
@@ -47,23 +47,45 @@ impl LockHouse {
         .await;
     }
 
+    /// Begins to take the lock over, until it shows its PIN; returns its id.
+    ///
+    /// # Panics
+    /// When it does not show one in time.
+    pub async fn shows_pin(&self, lock: &simulator::Device) -> String {
+        self.finds(lock).await;
+        let id = lock.di_now();
+        self.home().take_over(&id, None).expect("a transfer");
+        stands(self.home(), &id, |state| matches!(state, TakeoverState::PinNeeded { wrong: 0 })).await;
+        id
+    }
+
     /// Takes the lock over with the PIN that it shows; returns its new id.
     ///
     /// # Panics
     /// When that does not succeed.
     pub async fn owns(&self, lock: &simulator::Device) -> String {
-        self.finds(lock).await;
-        let id = lock.di_now();
-        self.home().take_over(&id, None).expect("what the test is about");
-        stands(self.home(), &id, |state| matches!(state, TakeoverState::PinNeeded { wrong: 0 })).await;
-        self.home()
-            .answer_pin(&id, Secret::new(lock.pin().expect("what the test is about")))
-            .expect("what the test is about");
+        let id = self.shows_pin(lock).await;
+        self.home().answer_pin(&id, Secret::new(lock.pin().expect("a PIN"))).expect("it is asked for");
         match ended(self.home(), &id).await.state {
             TakeoverState::Owned { new_id } => new_id,
             other => panic!("not taken over: {other:#?}"),
         }
     }
+
+    /// Gives the lock, which is ours, the house's account.
+    ///
+    /// # Panics
+    /// When that does not succeed.
+    pub async fn gives_account(&self, id: &str) {
+        self.home().onboard(vec![secured(id)]).await.expect("a run");
+        let run = run_ended(self.home(), id).await;
+        assert_eq!(run.state, RunState::Onboarded, "{run:#?}");
+    }
+}
+
+/// A device that is given something under its security alone.
+pub fn secured(id: &str) -> OnboardChoice {
+    OnboardChoice { id: id.to_owned(), allow_unencrypted: false }
 }
 
 /// Waits until a transfer stands as `fits` says.
@@ -92,9 +114,9 @@ pub async fn obeys(home: &Home, lock: &simulator::Device) {
     for via in [Via::Lan, Via::Xmpp] {
         for state in ["Unlocked", "Locked"] {
             let request = Request::post(Href::new("/lock").expect("a path"), json!({"lockState": state}));
-            let answer = home.request(&lock.di_now(), request, via).await.expect("what the test is about");
+            let answer = home.request(&lock.di_now(), request, via).await.expect("an answer");
             assert!((200..300).contains(&answer.status), "{answer:?}");
-            assert_eq!(lock.value("/lock").expect("what the test is about")["lockState"], state);
+            assert_eq!(lock.value("/lock").expect("a value")["lockState"], state);
         }
     }
 }

@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use homeward_core::view::{Device, OnLan, OnboardChoice, RunState, Security, TakeoverState, Via};
+use homeward_core::view::{Device, OnLan, RunState, Security, TakeoverState, Via};
 use homeward_protocol::crudn::{Href, Method, Request};
 use homeward_simulator as simulator;
 use homeward_tests::alone;
 use homeward_tests::cli::Homewardctl;
-use homeward_tests::lock_house::{LockHouse, ended, obeys};
+use homeward_tests::lock_house::{LockHouse, ended, obeys, secured};
 use homeward_tests::stage::{device, open_home, run_ended};
 
 /// When the device lets a transfer go.
@@ -119,7 +119,7 @@ fn one_that_loses_power_while_it_is_given_its_account_is_given_it_where_it_answe
         device(home, &id, "read anew", |device| device.lan.as_ref().is_some_and(|lan| lan.described)).await;
         let user = lock.user_href().unwrap();
         lock.forgets_requests().slow(Duration::from_millis(600));
-        home.onboard(vec![OnboardChoice { id: id.clone(), allow_unencrypted: false }]).await.unwrap();
+        home.onboard(vec![secured(&id)]).await.unwrap();
         let given = |one: &simulator::LoggedRequest| one.method == Method::Post && one.href.path() == user.path();
         lock.wait_for_request(given).await.unwrap();
         lock.goes_away().slow(Duration::ZERO).comes_back().unwrap();

@@ -6,15 +6,14 @@
 use std::time::Duration;
 
 use homeward_core::view::{
-    AccountForm, Connection, Device, OnboardChoice, RunState, Security, TakeoverLeft, TakeoverMethod, TakeoverState,
-    Via,
+    AccountForm, Connection, Device, RunState, Security, TakeoverLeft, TakeoverMethod, TakeoverState, Via,
 };
 use homeward_core::{Code, Secret};
 use homeward_protocol::crudn::{Href, Request, Status};
 use homeward_simulator::{self as simulator, Kind, Scenario};
 use homeward_tests::alone;
 use homeward_tests::cli::Homewardctl;
-use homeward_tests::lock_house::{LockHouse, ended, is_over, obeys, stands};
+use homeward_tests::lock_house::{LockHouse, ended, is_over, obeys, secured, stands};
 use homeward_tests::secrets::{self, Told};
 use homeward_tests::server;
 use homeward_tests::stage::{Stage, device, open_home, run_ended, until, until_within};
@@ -52,9 +51,7 @@ fn a_lock_is_taken_over_with_its_pin_set_up_under_its_security_and_controlled_ov
 
         // Its account, without any consent to the clear.
         lock.forgets_requests();
-        home.onboard(vec![OnboardChoice { id: id.clone(), allow_unencrypted: false }]).await.unwrap();
-        let run = run_ended(home, &id).await;
-        assert_eq!(run.state, RunState::Onboarded, "{run:#?}");
+        house.gives_account(&id).await;
         let known = device(home, &id, "known to have the account", |device| device.credential.is_some()).await;
         assert!(!known.credential.unwrap().in_the_clear);
         device(home, &id, "said to be connected, by itself", |device| {
@@ -79,8 +76,7 @@ fn a_lock_of_ours_moves_to_another_account_under_its_security() {
         let (house, lock) = LockHouse::new().await;
         let home = house.home();
         let id = house.owns(&lock).await;
-        home.onboard(vec![OnboardChoice { id: id.clone(), allow_unencrypted: false }]).await.unwrap();
-        assert_eq!(run_ended(home, &id).await.state, RunState::Onboarded);
+        house.gives_account(&id).await;
         house.stage.server.add_account("grace", "another horse").await;
         let form = house.stage.server.form();
         let next = AccountForm { jid: form.jid.replacen(server::USER, "grace", 1), ..form };
@@ -91,7 +87,7 @@ fn a_lock_of_ours_moves_to_another_account_under_its_security() {
         .await;
         assert_eq!(home.who_moves().here, std::slice::from_ref(&id));
         lock.forgets_requests();
-        home.move_devices(vec![OnboardChoice { id: id.clone(), allow_unencrypted: false }]).await.unwrap();
+        home.move_devices(vec![secured(&id)]).await.unwrap();
         let run = run_ended(home, &id).await;
         assert_eq!((&run.state, &run.jid), (&RunState::Onboarded, &next.jid), "{run:#?}");
         let known = device(home, &id, "known to have it", |device| device.credential.is_some()).await;
@@ -139,10 +135,7 @@ fn a_wrong_pin_can_be_corrected_without_starting_over() {
     alone(async || {
         let (house, lock) = LockHouse::new().await;
         let home = house.home();
-        house.finds(&lock).await;
-        let id = lock.di_now();
-        home.take_over(&id, Some(TakeoverMethod::Pin)).unwrap();
-        stands(home, &id, |state| matches!(state, TakeoverState::PinNeeded { wrong: 0 })).await;
+        let id = house.shows_pin(&lock).await;
         let pin = lock.pin().unwrap();
         home.answer_pin(&id, Secret::new(format!("{pin}0"))).unwrap();
         stands(home, &id, |state| matches!(state, TakeoverState::PinNeeded { wrong: 1 })).await;
@@ -156,10 +149,7 @@ fn a_transfer_that_is_cancelled_leaves_the_device_to_be_taken_over() {
     alone(async || {
         let (house, lock) = LockHouse::new().await;
         let home = house.home();
-        house.finds(&lock).await;
-        let id = lock.di_now();
-        home.take_over(&id, None).unwrap();
-        stands(home, &id, |state| matches!(state, TakeoverState::PinNeeded { .. })).await;
+        let id = house.shows_pin(&lock).await;
         home.cancel_takeover(&id);
         let cancelled = ended(home, &id).await;
         assert_eq!(cancelled.state, TakeoverState::Cancelled { left: TakeoverLeft::Nothing });
@@ -172,11 +162,8 @@ fn a_device_that_refuses_half_way_is_let_go_and_can_be_taken_over_at_once() {
     alone(async || {
         let (house, lock) = LockHouse::new().await;
         let home = house.home();
-        house.finds(&lock).await;
-        let id = lock.di_now();
         lock.refuses_next("/oic/sec/cred", Status::INTERNAL_ERROR, 1);
-        home.take_over(&id, None).unwrap();
-        stands(home, &id, |state| matches!(state, TakeoverState::PinNeeded { .. })).await;
+        let id = house.shows_pin(&lock).await;
         home.answer_pin(&id, Secret::new(lock.pin().unwrap())).unwrap();
         let failed = ended(home, &id).await.state;
         assert!(
@@ -210,8 +197,7 @@ fn a_device_that_is_given_up_is_nobodys_again_and_has_no_account() {
         let (house, lock) = LockHouse::new().await;
         let home = house.home();
         let id = house.owns(&lock).await;
-        home.onboard(vec![OnboardChoice { id: id.clone(), allow_unencrypted: false }]).await.unwrap();
-        assert_eq!(run_ended(home, &id).await.state, RunState::Onboarded);
+        house.gives_account(&id).await;
         home.give_up(&id).await.unwrap();
         lock.wait_for(Duration::from_secs(10), "to be signed out", |lock| lock.jid().is_none().then_some(()))
             .await
@@ -508,9 +494,7 @@ fn one_whose_datagrams_come_twice_and_in_reversed_order_is_taken_over_set_up_and
                 new_id
             };
             assert_eq!(id, lock.di_now());
-            home.onboard(vec![OnboardChoice { id: id.clone(), allow_unencrypted: false }]).await.unwrap();
-            let run = run_ended(home, &id).await;
-            assert_eq!(run.state, RunState::Onboarded, "{run:#?}");
+            house.gives_account(&id).await;
             obeys(home, &lock).await;
         });
     }

@@ -13,7 +13,7 @@ use homeward_tests::cli::Homewardctl;
 use homeward_tests::lock_house::{LockHouse, ended, obeys, stands};
 use homeward_tests::peer::{PATIENCE, Peer};
 use homeward_tests::server;
-use homeward_tests::stage::{Stage, device, run_ended};
+use homeward_tests::stage::{Stage, device};
 use serde_json::json;
 
 /// Takes part in a transfer as the person would.
@@ -58,9 +58,7 @@ fn a_pin_that_is_wrong_five_times_ends_the_transfer() {
     alone(async || {
         let (house, lock) = LockHouse::new().await;
         let home = house.home();
-        house.finds(&lock).await;
-        let id = lock.di_now();
-        home.take_over(&id, Some(TakeoverMethod::Pin)).unwrap();
+        let id = house.shows_pin(&lock).await;
         for count in 0..5 {
             stands(home, &id, |state| matches!(state, TakeoverState::PinNeeded { wrong } if *wrong == count)).await;
             home.answer_pin(&id, Secret::new("00000000")).unwrap();
@@ -78,10 +76,7 @@ fn a_transfer_that_is_cancelled_while_the_device_is_written_to_lets_it_go_at_onc
     alone(async || {
         let (house, lock) = LockHouse::new().await;
         let home = house.home();
-        house.finds(&lock).await;
-        let id = lock.di_now();
-        home.take_over(&id, Some(TakeoverMethod::Pin)).unwrap();
-        stands(home, &id, |state| matches!(state, TakeoverState::PinNeeded { .. })).await;
+        let id = house.shows_pin(&lock).await;
         lock.slow(Duration::from_millis(300));
         home.answer_pin(&id, Secret::new(lock.pin().unwrap())).unwrap();
         let owner = |asked: &simulator::LoggedRequest| {
@@ -132,7 +127,7 @@ fn beside_one_that_claims_its_id_a_lock_of_ours_obeys_and_shows_what_it_says_its
         let shown = home.request(&id, Request::get(Href::new("/lock").unwrap()), Via::Lan).await.unwrap();
         assert_eq!(shown.body.unwrap()["lockState"], "Locked", "the lock's own word");
         let ctl = Homewardctl::new(house.stage.folder.path());
-        let listed = ctl.run(&["discover", "--timeout", "4", "--json"]).await.exits(0).json();
+        let listed = ctl.run(&["discover", "--timeout", "18", "--json"]).await.exits(0).json();
         let listed = listed.as_array().unwrap().iter().find(|one| one["di"] == json!(id)).unwrap();
         assert!(listed["claimedAt"].as_array().unwrap().contains(&json!(at)), "{listed}");
         assert!(!listed["addresses"].as_array().unwrap().contains(&json!(at)), "{listed}");
@@ -149,10 +144,7 @@ fn nobody_else_comes_to_the_account_of_a_device_of_ours() {
         let (house, lock) = LockHouse::new().await;
         let home = house.home();
         let id = house.owns(&lock).await;
-        home.onboard(vec![homeward_core::view::OnboardChoice { id: id.clone(), allow_unencrypted: false }])
-            .await
-            .unwrap();
-        run_ended(home, &id).await;
+        house.gives_account(&id).await;
         let (user, xmpp) = (lock.user_href().unwrap(), lock.xmpp_href().unwrap());
         let mut stranger = Peer::client().await;
         let account = json!({"jid": "eve@home.test", "credential": "ZXZl"});

@@ -77,7 +77,7 @@ impl From<Error> for End {
 
 /// A device that is being taken over, and where it stands.
 struct Transfer<'a> {
-    inner: &'a Inner,
+    inner: &'a Arc<Inner>,
     shown: Takeover,
     device: LanDevice,
     /// Where it answers in the clear.
@@ -547,6 +547,8 @@ impl Transfer<'_> {
         proven.map_err(|error| lan_error(&error, homeward_protocol::crudn::Method::Get))?;
         self.inner.keep_as_ours(&Ownership { step: None, ..ownership.clone() })?;
         network.refresh(&new_id);
+        // It may have been read under its new id before it was ours, and then nothing of it changes any more.
+        tokio::spawn(self.inner.clone().ask_as_owner(new_id.clone()));
         Ok(new_id)
     }
 

@@ -17,7 +17,7 @@ const MAX_OF_ONE: usize = 16;
 /// The most addresses that are asked at once. Our choice; the others are asked when they are next heard.
 const MAX_ASKED: usize = 64;
 /// What could not prove it is asked again after so many rounds: an address may go to another host. Our choice.
-const AGAIN_AFTER: u32 = 12;
+const AGAIN_AFTER: u32 = 3;
 /// An address that was not heard for this many rounds is dropped, and has to prove it anew. Our choice.
 const FORGET_AFTER: u32 = 6;
 
@@ -47,7 +47,7 @@ struct Claim {
 enum Proof {
     None,
     Given,
-    /// In that round.
+    /// Asked again from that round on.
     Failed(u32),
 }
 
@@ -132,7 +132,7 @@ impl Claims {
         claim.heard = claim.heard.max(round);
         match claim.proof {
             Proof::Given => return Standing::Proven,
-            Proof::Failed(at) if at + AGAIN_AFTER > round => return Standing::Unproven,
+            Proof::Failed(again) if again > round => return Standing::Unproven,
             Proof::None | Proof::Failed(_) => {}
         }
         if claim.is_asked || self.asked >= MAX_ASKED {
@@ -153,7 +153,7 @@ impl Claims {
         let before = claim.is_shown();
         claim.proof = match proven {
             Some(true) => Proof::Given,
-            Some(false) => Proof::Failed(round),
+            Some(false) => Proof::Failed(round + AGAIN_AFTER),
             None => Proof::None,
         };
         before != claim.is_shown()
@@ -173,8 +173,8 @@ impl Claims {
     /// What could not prove it may do so when it is next heard.
     pub(super) fn begin_anew(&mut self) {
         for claim in self.of.values_mut().flatten() {
-            if let Proof::Failed(at) = &mut claim.proof {
-                *at = 0;
+            if let Proof::Failed(again) = &mut claim.proof {
+                *again = 0;
             }
         }
     }
