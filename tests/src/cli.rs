@@ -209,6 +209,23 @@ impl Running {
         self.child.kill().await.expect("it runs");
     }
 
+    /// The same at that moment, unless it has ended by itself before: then nothing is returned.
+    ///
+    /// # Panics
+    /// When neither comes.
+    pub async fn killed_at<T>(mut self, moment: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            at = moment => {
+                self.killed().await;
+                Some(at)
+            }
+            ended = timeout(DEADLINE, self.child.wait()) => {
+                ended.expect("an end in time").expect("a child of ours");
+                None
+            }
+        }
+    }
+
     /// Ends it as Ctrl-C does; its exit code.
     pub async fn interrupt(self) -> i32 {
         let id = self.child.id().expect("it runs").to_string();

@@ -9,7 +9,7 @@ use homeward_core::config::{Config, Slot};
 use homeward_core::crudn::{Href, Request};
 use homeward_core::view::{AccountForm, Device, LayerState, OnboardChoice, Run, RunState, Via};
 use homeward_protocol::secret::Secret;
-use homeward_simulator::{Home as SimulatedHome, Kind as Appliance, Scenario};
+use homeward_simulator::{self as simulator, Home as SimulatedHome, Kind as Appliance, Scenario};
 use serde_json::json;
 
 use crate::peer::PATIENCE;
@@ -160,4 +160,19 @@ async fn opened(folder: &tempfile::TempDir, change: fn(&mut Config)) -> Home {
         change(config);
     })
     .await
+}
+
+/// Whether a device was asked for its Remote Access more often than that, a message that came twice counted once; for
+/// [`simulator::Device::wait_for`].
+///
+/// # Panics
+/// When it has none.
+pub fn asked_more_than(count: usize) -> impl Fn(&simulator::Device) -> Option<()> {
+    move |device| {
+        let paths = [device.xmpp_href(), device.user_href()].map(|href| href.expect("Remote Access"));
+        let is_of_it = |href: &Href| paths.iter().any(|path| path.path() == href.path());
+        let requests = device.requests();
+        let asked = requests.iter().filter(|one| !one.repeated && is_of_it(&one.href)).count();
+        (asked > count).then_some(())
+    }
 }

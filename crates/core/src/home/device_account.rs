@@ -55,6 +55,8 @@ impl Inner {
         if self.opens(&account, &password).await != Opens::Yes {
             self.make_account(id, &account, &signing_in, tell).await?;
         }
+        // Who asks has to be there: after a start, or while its link is down, it may not be yet.
+        self.connected(SERVER_DEADLINE).await?;
         let befriended = self.lines.house().befriend(&signing_in, SERVER_DEADLINE).await;
         befriended.map_err(|failure| unreached(&failure))?;
         Ok(Gift { account, password, new_password: false })

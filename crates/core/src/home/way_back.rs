@@ -93,8 +93,9 @@ impl Inner {
                 (linked && !available).then_some(true)
             };
             if timeout(SIGNS_OUT_WITHIN, inner.until(over)).await == Ok(Some(true)) {
-                inner.leave_behind(&id);
+                // Set up anew after that, it is given another one.
                 inner.end_its_account(&id).await;
+                inner.leave_behind(&id);
             }
         });
         Ok(())

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use homeward_xmpp::{Account, Cause, Event, Failure, Layer, Session};
+use homeward_xmpp::{Account, Cause, Event, Failure, Handle, Layer, Session};
 use tokio::time::timeout;
 use xmpp_parsers::jid::BareJid;
 use xmpp_parsers::presence::{Presence, Type};
@@ -16,28 +16,34 @@ use super::sessions::Sessions;
 /// Of the session that only asks; RA-13's range for what is no device.
 const PRIORITY: i8 = -101;
 
-/// Asks from the other account's side; our own link says yes to whom it expects, and asks back.
+/// Each asks the other, and says yes.
 pub(super) async fn befriend(sessions: &Sessions, other: &Account, deadline: Duration) -> Result<(), Failure> {
     let failed = |cause| Failure { layer: Layer::Roster, cause };
-    let own = sessions.handle().ok_or_else(|| failed(Cause::Closed))?.jid().to_bare();
+    let ours = sessions.handle().ok_or_else(|| failed(Cause::Closed))?;
     let expected = sessions.expect(other.jid.clone());
     let mut session = homeward_xmpp::sign_in(other, &mut |_| ()).await?;
-    let asked = timeout(deadline, ask(&mut session, &own, deadline)).await;
+    let asked = timeout(deadline, ask(&mut session, &ours, deadline)).await;
     drop(expected);
     session.handle.close().await;
     asked.unwrap_or(Err(Cause::Silent)).map_err(failed)
 }
 
-async fn ask(session: &mut Session, own: &BareJid, deadline: Duration) -> Result<(), Cause> {
+async fn ask(session: &mut Session, ours: &Handle, deadline: Duration) -> Result<(), Cause> {
+    let own = &ours.jid().to_bare();
     let are_friends = |item: &Item| item.jid == *own && item.subscription == Subscription::Both;
     if roster_of(session, deadline).await?.iter().any(are_friends) {
         return Ok(());
     }
     let handle = session.handle.clone();
     let say = async |kind| handle.send(presence(kind, own).into()).await.map_err(|_| Cause::Closed);
-    // Only who is available is asked back at once.
+    // Only who is available is asked at once.
     handle.announce(PRIORITY).await.map_err(|_| Cause::Closed)?;
-    say(Type::Subscribe).await?;
+    let other = handle.jid().to_bare();
+    // Each says yes also before it is asked: a request of an earlier try, that was cut short, is passed on no second time.
+    for kind in [Type::Subscribe, Type::Subscribed] {
+        say(kind.clone()).await?;
+        ours.send(presence(kind, &other).into()).await.map_err(|_| Cause::Closed)?;
+    }
     loop {
         match session.events.recv().await {
             Some(Event::Presence(asks)) if asks.type_ == Type::Subscribe && is_from(&asks, own) => {
@@ -51,13 +57,11 @@ async fn ask(session: &mut Session, own: &BareJid, deadline: Duration) -> Result
     }
 }
 
-/// What our own link answers to a presence: it says yes to whom it expects, and asks back.
-pub(super) fn answers(sessions: &Sessions, asks: &Presence) -> Vec<Presence> {
+/// What our own link answers to a presence: it says yes to whom it expects.
+pub(super) fn answer(sessions: &Sessions, asks: &Presence) -> Option<Presence> {
     let from = asks.from.as_ref().map(|from| from.to_bare());
-    match from.filter(|from| asks.type_ == Type::Subscribe && sessions.expects(from)) {
-        Some(from) => vec![presence(Type::Subscribed, &from), presence(Type::Subscribe, &from)],
-        None => Vec::new(),
-    }
+    let expected = from.filter(|from| asks.type_ == Type::Subscribe && sessions.expects(from))?;
+    Some(presence(Type::Subscribed, &expected))
 }
 
 fn presence(kind: Type, to: &BareJid) -> Presence {

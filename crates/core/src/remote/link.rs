@@ -225,7 +225,7 @@ async fn connected(
                 return Next::Failed(failure);
             }
             Some(Event::Presence(presence)) => {
-                for answer in friends::answers(sessions, &presence) {
+                if let Some(answer) = friends::answer(sessions, &presence) {
                     let _ = handle.send(answer.into()).await;
                 }
                 if let Some(gone) = gone(&presence) {
