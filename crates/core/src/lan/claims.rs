@@ -10,6 +10,7 @@ use homeward_protocol::oic::discovery::DiscoveredDevice;
 use uuid::Uuid;
 
 use super::device::secured_endpoints;
+use super::known::FORGET_AFTER;
 use super::secure::Owner;
 
 /// The most addresses that are known of one id. Our choice: some interfaces, both families, and strangers.
@@ -18,9 +19,6 @@ const MAX_OF_ONE: usize = 16;
 const MAX_ASKED: usize = 64;
 /// What could not prove it is asked again after so many rounds: an address may go to another host. Our choice.
 const AGAIN_AFTER: u32 = 3;
-/// An address that was not heard for this many rounds is dropped, and has to prove it anew. Our choice.
-const FORGET_AFTER: u32 = 6;
-
 /// How many addresses are asked again once the keys of our devices have been read. Our choice; further ones are asked by the
 /// next round.
 const MAX_AWAITING: usize = 256;
@@ -30,7 +28,6 @@ const MAX_AWAITING: usize = 256;
 pub(super) struct Claims {
     owner: Owner,
     of: HashMap<String, Vec<Claim>>,
-    asked: usize,
     /// Where devices of ours may be, whose keys were still being read when they answered.
     awaiting_keys: HashSet<SocketAddr>,
 }
@@ -116,6 +113,7 @@ impl Claims {
 
     /// An address answered under this id in this round.
     fn heard(&mut self, di: &str, from: SocketAddr, round: u32) -> Standing {
+        let may_ask = self.of.values().flatten().filter(|claim| claim.is_asked).count() < MAX_ASKED;
         let claims = self.of.entry(di.to_owned()).or_default();
         if !claims.iter().any(|claim| claim.from == from) {
             if claims.len() >= MAX_OF_ONE {
@@ -135,18 +133,16 @@ impl Claims {
             Proof::Failed(again) if again > round => return Standing::Unproven,
             Proof::None | Proof::Failed(_) => {}
         }
-        if claim.is_asked || self.asked >= MAX_ASKED {
+        if claim.is_asked || !may_ask {
             return Standing::Unproven;
         }
         claim.is_asked = true;
-        self.asked += 1;
         Standing::Ask
     }
 
     /// What an address that was asked has proven: `None`, where it did not answer. Returns whether other addresses are shown
     /// now ([`Claims::unproven`]).
     pub(super) fn answered(&mut self, di: &str, from: SocketAddr, proven: Option<bool>, round: u32) -> bool {
-        self.asked = self.asked.saturating_sub(1);
         let claim = self.of.get_mut(di).and_then(|claims| claims.iter_mut().find(|claim| claim.from == from));
         let Some(claim) = claim else { return false };
         claim.is_asked = false;
@@ -188,7 +184,7 @@ impl Claims {
         shown
     }
 
-    /// Drops what was not heard any more; returns the ids of which other addresses are shown now.
+    /// Drops what was not heard any more, which has to prove it anew; returns the ids of which other addresses are shown now.
     pub(super) fn expire(&mut self, round: u32) -> Vec<String> {
         let mut changed = Vec::new();
         for (di, claims) in &mut self.of {

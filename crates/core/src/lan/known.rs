@@ -19,7 +19,7 @@ const MAX_LINKS: usize = 32_768;
 /// The most addresses of one device. Our choice: some interfaces, both families.
 const MAX_ENDPOINTS: usize = 8;
 /// An address that was not heard for this many rounds, while others were, is dropped. Our choice.
-const FORGET_AFTER: u32 = 6;
+pub(super) const FORGET_AFTER: u32 = 6;
 
 /// A device that missed so many rounds, and did not answer by itself meanwhile, is silent. Our choice: on a bad Wi-Fi one
 /// round in four is missed.
@@ -213,19 +213,21 @@ impl Known {
         if !entry.is_heard_at(at) {
             entry.heard.push((at, round));
         }
-        entry.device.endpoints = entry.heard.iter().map(|(endpoint, _)| *endpoint).collect();
+        entry.show_endpoints();
         News::Changed
     }
 
-    /// What answers at this address is not this device of ours. Returns whether the device falls silent with that.
-    pub(super) fn disproven(&mut self, di: &str, at: SocketAddr) -> bool {
-        let Some(entry) = self.devices.get_mut(di).filter(|entry| entry.is_heard_at(at)) else { return false };
+    /// What answers at this address is not this device of ours. `None`: it was heard nowhere else.
+    pub(super) fn disproven(&mut self, di: &str, at: SocketAddr) -> Option<News> {
+        let Some(entry) = self.devices.get_mut(di).filter(|entry| entry.is_heard_at(at)) else {
+            return Some(News::Same);
+        };
         if entry.heard.len() == 1 {
-            return !std::mem::replace(&mut entry.silent, true);
+            return None;
         }
         entry.heard.retain(|(endpoint, _)| *endpoint != at);
-        entry.device.endpoints = entry.heard.iter().map(|(endpoint, _)| *endpoint).collect();
-        false
+        entry.show_endpoints();
+        Some(News::Changed)
     }
 
     /// A device is not there any more, and will not be.
@@ -285,6 +287,10 @@ impl Entry {
             None => self.hear_anew(from, round),
         }
         self.heard.retain(|(_, heard)| heard + FORGET_AFTER >= round);
+        self.show_endpoints();
+    }
+
+    fn show_endpoints(&mut self) {
         self.device.endpoints = self.heard.iter().map(|(endpoint, _)| *endpoint).collect();
     }
 

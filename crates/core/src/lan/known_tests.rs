@@ -177,10 +177,12 @@ fn where_another_answers_a_device_of_ours_does_not() {
     let mut known = Known::default();
     heard(&mut known, 1, "192.0.2.1:40001");
     heard(&mut known, 1, "[2001:db8::1]:40002");
-    assert!(!known.disproven(LAMP, address("192.0.2.66:40001")));
-    assert!(!known.disproven(LAMP, address("192.0.2.1:40001")), "it answers elsewhere too");
+    assert_eq!(known.disproven(LAMP, address("192.0.2.66:40001")), Some(News::Same));
+    let elsewhere = known.disproven(LAMP, address("192.0.2.1:40001"));
+    assert_eq!(elsewhere, Some(News::Changed), "it answers elsewhere too");
     assert_eq!(endpoints(&known), ["[2001:db8::1]:40002"]);
-    assert!(known.disproven(LAMP, address("[2001:db8::1]:40002")), "silent now");
-    assert!(!known.disproven(LAMP, address("[2001:db8::1]:40002")), "as before");
+    assert_eq!(known.disproven(LAMP, address("[2001:db8::1]:40002")), None, "and there alone");
+    assert!(known.lost(LAMP), "silent now");
+    assert!(!known.lost(LAMP), "as before");
     assert_eq!(heard(&mut known, 2, "[2001:db8::1]:40002"), Some(News::Changed));
 }

@@ -205,22 +205,14 @@ impl Search {
                 }
                 Ok(())
             }
-            Command::Lost(di) => {
-                if self.known.lost(&di) {
-                    return self.events.send(LanEvent::Silent { di }).await.map_err(|_| Unread);
-                }
-                Ok(())
-            }
+            Command::Lost(di) => self.lose(di).await,
             Command::Forget(di) => {
                 self.known.forget(&di);
                 self.doubt(&di).await
             }
             Command::Doubt(di) => {
                 self.doubt(&di).await?;
-                if self.known.lost(&di) {
-                    return self.events.send(LanEvent::Silent { di }).await.map_err(|_| Unread);
-                }
-                Ok(())
+                self.lose(di).await
             }
             Command::KeysAreRead => {
                 for at in self.claims.could_be_asked_now() {
@@ -399,7 +391,7 @@ impl Search {
                     // A search that has ended has no more rounds to miss.
                     Probed::Unsure(endpoints) if self.running.is_some() => self.look_for(di, endpoints),
                     Probed::Unsure(_) => self.known.probe_ended(&di),
-                    Probed::Silent => return self.events.send(LanEvent::Silent { di }).await.map_err(|_| Unread),
+                    Probed::Silent => return self.tell_silent(di).await,
                 }
                 Ok(())
             }
@@ -441,14 +433,24 @@ impl Search {
                         // What it said before counted for nothing.
                         self.ask(vec![from], None);
                     }
-                    Some(false) if self.known.disproven(&di, from) => {
-                        return self.events.send(LanEvent::Silent { di }).await.map_err(|_| Unread);
-                    }
-                    Some(false) | None => {}
+                    Some(false) => match self.known.disproven(&di, from) {
+                        Some(news) => self.tell(news, &di).await?,
+                        None => self.lose(di).await?,
+                    },
+                    None => {}
                 }
                 Ok(())
             }
         }
+    }
+
+    /// A device does not answer, as far as is known.
+    async fn lose(&mut self, di: String) -> Result<(), Unread> {
+        if self.known.lost(&di) { self.tell_silent(di).await } else { Ok(()) }
+    }
+
+    async fn tell_silent(&self, di: String) -> Result<(), Unread> {
+        self.events.send(LanEvent::Silent { di }).await.map_err(|_| Unread)
     }
 
     /// What answers under this id has to prove anew that it is the device.
